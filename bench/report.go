@@ -1,0 +1,214 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// row holds the rates of one object size, in objects a second.
+type row struct {
+	size int64
+	put  map[string]float64
+	get  map[string]float64
+	warm map[string]int // objects that a server holds from the warm-up
+	bare float64        // files written and fsynced a second, nothing else
+}
+
+func newRow(size int64) *row {
+	return &row{size: size, put: map[string]float64{}, get: map[string]float64{}, warm: map[string]int{}}
+}
+
+func (r *row) set(op, server string, rate float64) {
+	if op == "put" {
+		r.put[server] = rate
+	} else {
+		r.get[server] = rate
+	}
+}
+
+// claim is one figure with the reach that it is held against.
+type claim struct {
+	what, figure, reach string
+	met                 bool
+}
+
+// report gathers all figures of one run.
+type report struct {
+	rates   []*row
+	durable []string
+	claims  []claim
+}
+
+func newReport() *report { return &report{} }
+
+func sizeName(n int64) string {
+	if n >= 1<<20 {
+		return fmt.Sprintf("%d MiB", n>>20)
+	}
+	return fmt.Sprintf("%d KiB", n>>10)
+}
+
+func (r *report) printRow(w *row) {
+	fmt.Printf("%-7s", sizeName(w.size))
+	for _, op := range []struct {
+		name  string
+		rates map[string]float64
+	}{{"PUT", w.put}, {"GET", w.get}} {
+		fmt.Printf("  %s", op.name)
+		for _, s := range []string{"writ", "minio", "versitygw", "null"} {
+			fmt.Printf("  %s %.0f", s, op.rates[s])
+		}
+	}
+	fmt.Printf("  bare write+fsync %.0f\n", w.bare)
+}
+
+func (r *report) claim(what, figure, reach string, met bool) {
+	r.claims = append(r.claims, claim{what, figure, reach, met})
+	mark := "met"
+	if !met {
+		mark = "NOT MET"
+	}
+	fmt.Printf("%s: %s (reach: %s) %s\n", what, figure, reach, mark)
+}
+
+// reaches are the ratios of the side-by-side run that are held against a
+// number: Writ's PUT over the better peer's, its GET over the better peer's
+// and over null's.
+var reaches = map[int64]struct{ put, getPeer, getNull float64 }{
+	4 << 10:  {put: 1.5, getNull: 0.65},
+	64 << 10: {put: 2, getPeer: 1, getNull: 0.75},
+	1 << 20:  {put: 1.3, getPeer: 1},
+	16 << 20: {put: 1.3, getPeer: 1, getNull: 0.85},
+}
+
+func better(rates map[string]float64) float64 {
+	return max(rates["minio"], rates["versitygw"])
+}
+
+func ratio(a, b float64) string {
+	if b == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", a/b)
+}
+
+// markdown writes the whole report.
+func (r *report) markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Measured %s on %s, %d processors, %s.\n\n", time.Now().UTC().Format("2006-01-02"), processor(), runtime.NumCPU(), runtime.Version())
+	if len(r.rates) > 0 {
+		b.WriteString("Objects a second, medians of bursts in turn, 8 clients in a process of their own, TLS and keep-alive on:\n\n")
+		for _, op := range []string{"PUT", "GET"} {
+			fmt.Fprintf(&b, "| %s | Writ | MinIO | versitygw | null | Writ / better peer | Writ / null |", op)
+			if op == "PUT" {
+				b.WriteString(" bare write+fsync | Writ / bare |")
+			}
+			b.WriteString("\n|---|---|---|---|---|---|---|")
+			if op == "PUT" {
+				b.WriteString("---|---|")
+			}
+			b.WriteString("\n")
+			for _, w := range r.rates {
+				m := w.get
+				if op == "PUT" {
+					m = w.put
+				}
+				fmt.Fprintf(&b, "| %s | %.0f | %.0f | %.0f | %.0f | %s | %s |", sizeName(w.size),
+					m["writ"], m["minio"], m["versitygw"], m["null"], ratio(m["writ"], better(m)), ratio(m["writ"], m["null"]))
+				if op == "PUT" {
+					fmt.Fprintf(&b, " %.0f | %s |", w.bare, ratio(w.put["writ"], w.bare))
+				}
+				b.WriteString("\n")
+			}
+			b.WriteString("\n")
+		}
+		b.WriteString("What is on the disk for good when a PUT is answered:\n\n")
+		for _, d := range r.durable {
+			fmt.Fprintf(&b, "- %s\n", d)
+		}
+		b.WriteString("\n")
+	}
+	claims := append(r.rateClaims(), r.claims...)
+	if len(claims) > 0 {
+		b.WriteString("| figure | measured | reach | |\n|---|---|---|---|\n")
+		for _, c := range claims {
+			mark := "met"
+			if !c.met {
+				mark = "**not met**"
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", c.what, c.figure, c.reach, mark)
+		}
+	}
+	return b.String()
+}
+
+func (r *report) rateClaims() []claim {
+	var cs []claim
+	add := func(what string, got, want float64) {
+		cs = append(cs, claim{what, fmt.Sprintf("%.2f", got), fmt.Sprintf("at least %.2f", want), got >= want})
+	}
+	for _, w := range r.rates {
+		want := reaches[w.size]
+		if peer := better(w.put); peer > 0 && want.put > 0 {
+			add("PUT "+sizeName(w.size)+", Writ / better peer", w.put["writ"]/peer, want.put)
+		}
+		if w.size == 16<<20 && w.bare > 0 {
+			add("PUT 16 MiB, Writ / bare write and fsync", w.put["writ"]/w.bare, 0.8)
+		}
+		if peer := better(w.get); peer > 0 && want.getPeer > 0 {
+			add("GET "+sizeName(w.size)+", Writ / better peer", w.get["writ"]/peer, want.getPeer)
+		}
+		if null := w.get["null"]; null > 0 && want.getNull > 0 {
+			add("GET "+sizeName(w.size)+", Writ / null", w.get["writ"]/null, want.getNull)
+		}
+	}
+	return cs
+}
+
+const (
+	openMark  = "<!-- figures: written by make bench -->"
+	closeMark = "<!-- end of figures -->"
+)
+
+// writeInto replaces what stands between the marks of the document.
+func (r *report) writeInto(doc string) error {
+	old, err := os.ReadFile(doc)
+	if err != nil {
+		return fmt.Errorf("couldn't read the document: %w", err)
+	}
+	before, rest, ok := bytes.Cut(old, []byte(openMark))
+	_, after, ok2 := bytes.Cut(rest, []byte(closeMark))
+	if !ok || !ok2 {
+		return fmt.Errorf("%s has no marks to write between", doc)
+	}
+	var b bytes.Buffer
+	b.Write(before)
+	b.WriteString(openMark + "\n")
+	b.WriteString(r.markdown())
+	b.WriteString(closeMark)
+	b.Write(after)
+	if err := os.WriteFile(doc, b.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("couldn't write the document: %w", err)
+	}
+	return nil
+}
+
+// processor is the model name that the kernel gives, or the architecture.
+func processor() string {
+	f, err := os.Open("/proc/cpuinfo")
+	if err != nil {
+		return runtime.GOARCH
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		if name, value, ok := strings.Cut(s.Text(), ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return runtime.GOARCH
+}
