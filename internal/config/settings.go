@@ -1,0 +1,265 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Config is what a server runs by. Every field has the meaning of the setting
+// of its name; see [Settings].
+type Config struct {
+	Data     string
+	S3       string // HOST:PORT
+	Web      string // HOST:PORT
+	Metrics  string // HOST:PORT, loopback
+	Endpoint string // URL without path, or "" for the S3 listener's own address
+	Region   string
+	KeyFile  string // "" when the root key is sealed by a passphrase
+	KeyTTL   time.Duration
+	Drain    time.Duration
+
+	Plaintext bool
+	TLS       TLS
+	Journal   Journal
+	Upkeep    Upkeep
+	Log       Log
+	Trace     Trace
+}
+
+// TLS is where certificates come from: Domains (ACME), else CertFile and
+// KeyFile, else the server's own authority.
+type TLS struct {
+	CertFile, KeyFile string
+	Names             []string // further names of the own authority's leaf
+	Domains           []string
+	Email, Directory  string
+}
+
+// Journal is how the uses of keys are kept.
+type Journal struct {
+	Keep time.Duration
+	Sync time.Duration // at most a second
+}
+
+// Upkeep is how often the server looks after its store; 0 is never.
+type Upkeep struct {
+	Lifecycle, Reclaim time.Duration
+}
+
+// Log is the form of the log on standard error.
+type Log struct {
+	Format string // text, json
+	Level  string // debug, info, warn, error
+}
+
+// Trace is where OpenTelemetry traces go, if anywhere.
+type Trace struct {
+	Endpoint string  // URL of an OTLP/HTTP receiver, "" for none
+	Ratio    float64 // of the requests, 0 to 1
+}
+
+// A Setting is one thing that can be set.
+type Setting struct {
+	Key     string // in the file
+	Value   string // what a value looks like
+	Usage   string // one line for help
+	Default string
+	set     func(*Config, string) error
+}
+
+// Flag is the setting's flag, without the dashes.
+func (s Setting) Flag() string { return strings.NewReplacer(".", "-", "_", "-").Replace(s.Key) }
+
+// Env is the setting's variable.
+func (s Setting) Env() string {
+	return "WRIT_" + strings.ToUpper(strings.ReplaceAll(s.Key, ".", "_"))
+}
+
+// Settings is every setting there is, in the order of the help.
+func Settings() []Setting { return settings }
+
+// The default addresses are loopback: what strangers can reach is a decision.
+var settings = []Setting{
+	{"data", "DIR", "the data folder; all that the server keeps is in it", "", text(func(c *Config) *string { return &c.Data })},
+	{"s3", "HOST:PORT", "where S3 is served", "127.0.0.1:9443", listener(func(c *Config) *string { return &c.S3 })},
+	{"web", "HOST:PORT", "where the web page is served", "127.0.0.1:9444", listener(func(c *Config) *string { return &c.Web })},
+	{"metrics", "HOST:PORT", "where /metrics, /healthz, /readyz and /debug/pprof are served; loopback only, it asks nobody's name", "127.0.0.1:9445", listener(func(c *Config) *string { return &c.Metrics })},
+	{"endpoint", "URL", "the S3 address as clients reach it, when it is not the listener's own (behind a balancer or a name)", "", endpoint},
+	{"region", "NAME", "the region that clients sign for", "us-east-1", region},
+	{"key_file", "FILE", "file of mode 0600 that opens the root key without a person; made on first start; keep it off the data folder's disk", "", text(func(c *Config) *string { return &c.KeyFile })},
+	{"key_ttl", "DURATION", "how long an opened key of a customer stays in memory", "10m", duration(time.Second, 24*time.Hour, func(c *Config) *time.Duration { return &c.KeyTTL })},
+	{"drain", "DURATION", "how long running requests may take to end when the server stops", "30s", duration(0, time.Hour, func(c *Config) *time.Duration { return &c.Drain })},
+	{"plaintext", "BOOL", "serve without TLS, for a proxy on this machine; refused on anything but loopback", "false", boolean(func(c *Config) *bool { return &c.Plaintext })},
+	{"tls.cert_file", "FILE", "certificate chain (PEM) of your own, instead of the server's own authority; read again when it changes", "", text(func(c *Config) *string { return &c.TLS.CertFile })},
+	{"tls.key_file", "FILE", "private key (PEM) of that certificate", "", text(func(c *Config) *string { return &c.TLS.KeyFile })},
+	{"tls.names", "NAME,…", "further names and addresses for the certificate of the server's own authority", "", list(hostName, func(c *Config) *[]string { return &c.TLS.Names })},
+	{"tls.domains", "NAME,…", "public names for which certificates are obtained by ACME; port 443 must reach the S3 or web listener", "", list(domainName, func(c *Config) *[]string { return &c.TLS.Domains })},
+	{"tls.email", "ADDRESS", "whom the ACME authority writes to when a certificate runs out", "", text(func(c *Config) *string { return &c.TLS.Email })},
+	{"tls.directory", "URL", "the ACME authority's directory", "https://acme-v02.api.letsencrypt.org/directory", httpURL(func(c *Config) *string { return &c.TLS.Directory })},
+	{"journal.keep", "DURATION", "how long journal entries are kept; heads are kept for ever", "90d", duration(time.Hour, 100*365*24*time.Hour, func(c *Config) *time.Duration { return &c.Journal.Keep })},
+	{"journal.sync", "DURATION", "how soon entries that did not wait for the disk are on it; at most 1s", "1s", duration(time.Millisecond, time.Second, func(c *Config) *time.Duration { return &c.Journal.Sync })},
+	{"upkeep.lifecycle", "DURATION", "how often lifecycle rules are applied; 0 is never", "1h", duration(0, 30*24*time.Hour, func(c *Config) *time.Duration { return &c.Upkeep.Lifecycle })},
+	{"upkeep.reclaim", "DURATION", "how often the space of deleted objects is reclaimed; 0 is never", "1h", duration(0, 30*24*time.Hour, func(c *Config) *time.Duration { return &c.Upkeep.Reclaim })},
+	{"log.format", "text|json", "form of the log on standard error", "text", oneOf(func(c *Config) *string { return &c.Log.Format }, "text", "json")},
+	{"log.level", "LEVEL", "debug, info, warn or error", "info", oneOf(func(c *Config) *string { return &c.Log.Level }, "debug", "info", "warn", "error")},
+	{"trace.endpoint", "URL", "OTLP/HTTP receiver of traces; they hold no name and no key", "", httpURL(func(c *Config) *string { return &c.Trace.Endpoint })},
+	{"trace.ratio", "NUMBER", "share of the requests that are traced, 0 to 1", "0.01", ratio},
+}
+
+func text(field func(*Config) *string) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		*field(c) = v
+		return nil
+	}
+}
+
+func listener(field func(*Config) *string) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		host, port, err := net.SplitHostPort(v)
+		if err != nil {
+			return fmt.Errorf("%q is not HOST:PORT", v)
+		}
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(n, 10) != port {
+			return fmt.Errorf("%q has no port between 0 and 65535", v)
+		}
+		if host != "" {
+			if err := hostName(host); err != nil {
+				return err
+			}
+		}
+		*field(c) = v
+		return nil
+	}
+}
+
+func endpoint(c *Config, v string) error {
+	if v == "" {
+		return nil
+	}
+	u, err := url.Parse(v)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.User != nil || u.Fragment != "" {
+		return fmt.Errorf("%q is not a URL of scheme, host and port alone (https://s3.example.net)", v)
+	}
+	c.Endpoint = u.Scheme + "://" + u.Host
+	return nil
+}
+
+var regionForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+
+func region(c *Config, v string) error {
+	if !regionForm.MatchString(v) {
+		return fmt.Errorf("%q is not a region (lower-case letters, digits and dashes)", v)
+	}
+	c.Region = v
+	return nil
+}
+
+// duration takes Go's form and days ("90d"), within bounds.
+func duration(low, high time.Duration, field func(*Config) *time.Duration) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		d, err := time.ParseDuration(v)
+		if days, ok := strings.CutSuffix(v, "d"); ok && err != nil {
+			var n uint64
+			n, err = strconv.ParseUint(days, 10, 16)
+			d = time.Duration(n) * 24 * time.Hour
+		}
+		if err != nil {
+			return fmt.Errorf("%q is not a duration (30s, 10m, 1h30m, 90d)", v)
+		}
+		if d < low || d > high {
+			return fmt.Errorf("%s is not between %s and %s", v, low, high)
+		}
+		*field(c) = d
+		return nil
+	}
+}
+
+func boolean(field func(*Config) *bool) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		switch v {
+		case "true":
+			*field(c) = true
+		case "false":
+			*field(c) = false
+		default:
+			return fmt.Errorf("%q is neither true nor false", v)
+		}
+		return nil
+	}
+}
+
+func oneOf(field func(*Config) *string, values ...string) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		for _, ok := range values {
+			if v == ok {
+				*field(c) = v
+				return nil
+			}
+		}
+		return fmt.Errorf("%q is none of %s", v, strings.Join(values, ", "))
+	}
+}
+
+func list(check func(string) error, field func(*Config) *[]string) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		var items []string
+		for item := range strings.SplitSeq(v, ",") {
+			if item = strings.TrimSpace(item); item == "" {
+				continue
+			}
+			if err := check(item); err != nil {
+				return err
+			}
+			items = append(items, item)
+		}
+		*field(c) = items
+		return nil
+	}
+}
+
+var nameForm = regexp.MustCompile(`^(?i)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
+
+func hostName(v string) error {
+	if _, err := netip.ParseAddr(v); err == nil {
+		return nil
+	}
+	if len(v) > 253 || !nameForm.MatchString(v) {
+		return fmt.Errorf("%q is neither a host name nor an address", v)
+	}
+	return nil
+}
+
+func domainName(v string) error {
+	if _, err := netip.ParseAddr(v); err == nil || hostName(v) != nil || !strings.Contains(v, ".") {
+		return fmt.Errorf("%q is not a domain name", v)
+	}
+	return nil
+}
+
+func httpURL(field func(*Config) *string) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		if v != "" {
+			u, err := url.Parse(v)
+			if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+				return fmt.Errorf("%q is not an http or https URL", v)
+			}
+		}
+		*field(c) = v
+		return nil
+	}
+}
+
+func ratio(c *Config, v string) error {
+	f, err := strconv.ParseFloat(v, 64)
+	if err != nil || !(f >= 0 && f <= 1) {
+		return fmt.Errorf("%q is not a number from 0 to 1", v)
+	}
+	c.Trace.Ratio = f
+	return nil
+}
