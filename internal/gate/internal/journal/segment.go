@@ -1,0 +1,308 @@
+package journal
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"writ"
+	"writ/internal/gate/internal/disk"
+	"writ/internal/seal"
+)
+
+// The names and the magic of the two kinds of segment.
+const (
+	tailEnd    = ".tail"
+	closedEnd  = ".seg"
+	unfinished = ".new"
+	asideEnd   = ".damaged"
+
+	tailMagic   = "writjtl1"
+	closedMagic = "writjsg1"
+)
+
+func segmentName(first uint64, end string) string { return fmt.Sprintf("%016x%s", first, end) }
+
+// segments are the numbers of the first entries of a folder's segments,
+// ascending.
+type segments struct{ tails, closed []uint64 }
+
+// all is every segment once, ascending.
+func (s segments) all() []uint64 {
+	both := slices.Concat(s.tails, s.closed)
+	slices.Sort(both)
+	return slices.Compact(both)
+}
+
+// list looks into the customer's folder; a missing one has no segments.
+func (c *chain) list() (s segments, err error) {
+	entries, err := os.ReadDir(c.dir()) // in order of name
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return s, fmt.Errorf("couldn't look into a journal's folder: %w", err)
+	}
+	for _, e := range entries {
+		end := filepath.Ext(e.Name())
+		n, err := strconv.ParseUint(strings.TrimSuffix(e.Name(), end), 16, 64)
+		switch {
+		case err != nil || n == 0 || segmentName(n, end) != e.Name():
+		case end == tailEnd:
+			s.tails = append(s.tails, n)
+		case end == closedEnd:
+			s.closed = append(s.closed, n)
+		}
+	}
+	return s, nil
+}
+
+// segmentHead is what a segment begins with.
+type segmentHead struct {
+	blob    writ.BlobID
+	wrapped []byte
+}
+
+const maxWrapped = 1024
+
+func (h segmentHead) size() int { return 8 + 16 + 2 + len(h.wrapped) }
+
+func (h segmentHead) append(b []byte, magic string) []byte {
+	b = append(b, magic...)
+	b = append(b, h.blob[:]...)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(h.wrapped)))
+	return append(b, h.wrapped...)
+}
+
+// errTorn: a segment's head is shorter than it says. Of a tail that a crash
+// interrupted at its making, that is no damage.
+var errTorn = errors.New("segment's head is cut short")
+
+func readSegmentHead(r io.ReaderAt, magic string) (h segmentHead, err error) {
+	var fixed [8 + 16 + 2]byte
+	if _, err := r.ReadAt(fixed[:], 0); err != nil {
+		return h, errTorn
+	}
+	n := int(binary.BigEndian.Uint16(fixed[24:]))
+	if string(fixed[:8]) != magic || n > maxWrapped {
+		return h, ErrCorrupt
+	}
+	h.blob, h.wrapped = writ.BlobID(fixed[8:24]), make([]byte, n)
+	if _, err := r.ReadAt(h.wrapped, int64(len(fixed))); err != nil {
+		return h, errTorn
+	}
+	return h, nil
+}
+
+// damage names the segment in an error.
+func (c *chain) damage(first uint64, end string, err error) error {
+	return fmt.Errorf("journal/%s/%s: %w", c.label, segmentName(first, end), err)
+}
+
+// key opens the data key of a segment.
+func (c *chain) key(h segmentHead) (*seal.Key, error) {
+	return c.j.keys.Unwrap(c.customer, h.blob, h.wrapped)
+}
+
+// readTail gives the entries in the first limit bytes of a tail, in their
+// stored form, and the reader at their end. errTorn if not even the tail's
+// head is whole.
+func (c *chain) readTail(f *os.File, limit int64, entry func([]byte) error) (segmentHead, *seal.TailReader, error) {
+	h, err := readSegmentHead(f, tailMagic)
+	if err != nil {
+		return h, nil, err
+	}
+	key, err := c.key(h)
+	if err != nil {
+		return h, nil, err
+	}
+	defer key.Erase()
+	b := make([]byte, max(0, limit-int64(h.size())))
+	n, err := f.ReadAt(b, int64(h.size()))
+	if err != nil && err != io.EOF {
+		return h, nil, fmt.Errorf("couldn't read a journal segment: %w", err)
+	}
+	b = b[:n]
+	r, err := seal.OpenTail(bytes.NewReader(b), key, seal.Stream{ID: h.blob})
+	if errors.Is(err, seal.ErrTruncated) {
+		return h, nil, errTorn
+	}
+	if err != nil {
+		return h, nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	for {
+		record, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return h, r, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		if err := entry(record); err != nil {
+			return h, r, err
+		}
+	}
+	// An end among zeros is one only if nothing else follows.
+	if rest := b[r.Offset():]; len(rest) >= 8 && disk.AllZero(rest[:8]) && !disk.AllZero(rest) {
+		return h, r, ErrCorrupt
+	}
+	return h, r, nil
+}
+
+// readClosed gives the entries of a closed segment in their stored form.
+func (c *chain) readClosed(f *os.File, entry func([]byte) error) error {
+	h, err := readSegmentHead(f, closedMagic)
+	if err == errTorn {
+		return ErrCorrupt
+	}
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("couldn't read a journal segment: %w", err)
+	}
+	key, err := c.key(h)
+	if err != nil {
+		return err
+	}
+	defer key.Erase()
+	size := info.Size() - int64(h.size())
+	sealed, err := seal.NewReader(io.NewSectionReader(f, int64(h.size()), size), size, key, seal.Stream{ID: h.blob})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	plain := sealed.Range(0, sealed.Size())
+	defer plain.Close()
+	r := bufio.NewReaderSize(plain, seal.ChunkSize)
+	for {
+		var n [4]byte
+		if _, err := io.ReadFull(r, n[:]); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		b := make([]byte, min(binary.BigEndian.Uint32(n[:]), maxStored))
+		if _, err := io.ReadFull(r, b); err != nil {
+			return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		if err := entry(b); err != nil {
+			return err
+		}
+	}
+}
+
+// maxStored bounds an entry's stored form, in bytes.
+const maxStored = 16 << 10
+
+// closeTail makes a closed segment of the tail that begins with entry
+// first, which must continue the chain at from. It can be stopped after any
+// step and done again.
+func (c *chain) closeTail(first uint64, from Head, index int) (closing, error) {
+	done := closing{first: first, head: from}
+	path := filepath.Join(c.dir(), segmentName(first, tailEnd))
+	closed := filepath.Join(c.dir(), segmentName(first, closedEnd))
+	err := c.writeClosed(path, closed+unfinished, &done, false)
+	if err != nil {
+		os.Remove(closed + unfinished)
+		return done, c.damage(first, tailEnd, err)
+	}
+	step("closed segment written")
+	if err := os.Rename(closed+unfinished, closed); err != nil {
+		return done, fmt.Errorf("couldn't put a journal segment in place: %w", disk.Full(err))
+	}
+	if err := disk.SyncDir(c.dir()); err != nil {
+		return done, err
+	}
+	step("closed segment in place")
+	if err := c.appendHead(index, done); err != nil {
+		return done, err
+	}
+	step("closing recorded")
+	if err := os.Remove(path); err != nil {
+		return done, fmt.Errorf("couldn't remove a journal's tail: %w", err)
+	}
+	return done, nil
+}
+
+// writeClosed seals the entries of the tail at path into a new file, durable
+// on return, and moves done to the end of them. With salvage set, a damage
+// after the first entry ends the new file there; the error is returned still.
+func (c *chain) writeClosed(path, to string, done *closing, salvage bool) error {
+	tail, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("couldn't open: %w", err)
+	}
+	defer tail.Close()
+	info, err := tail.Stat()
+	if err != nil {
+		return fmt.Errorf("couldn't read: %w", err)
+	}
+	h := segmentHead{blob: writ.NewBlobID()}
+	key, wrapped, err := c.j.keys.Generate(c.customer, h.blob)
+	if err != nil {
+		return err
+	}
+	defer key.Erase()
+	h.wrapped = wrapped
+	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("couldn't create a closed segment: %w", disk.Full(err))
+	}
+	begun := done.head.Seq
+	err = c.reseal(tail, info.Size(), f, h, key, done, salvage)
+	if err != nil && !(salvage && done.head.Seq > begun) {
+		f.Close()
+		return disk.Full(err)
+	}
+	if e := disk.SyncClose(f); e != nil {
+		return e
+	}
+	return err
+}
+
+func (c *chain) reseal(tail *os.File, size int64, f *os.File, h segmentHead, key *seal.Key, done *closing, salvage bool) error {
+	if _, err := f.Write(h.append(nil, closedMagic)); err != nil {
+		return err
+	}
+	w, err := seal.NewWriter(f, key, seal.Stream{ID: h.blob})
+	if err != nil {
+		return err
+	}
+	_, _, err = c.readTail(tail, size, func(b []byte) error {
+		e, err := done.head.follow(b)
+		if err != nil {
+			return err
+		}
+		done.at = e.Time
+		if _, err := w.Write(binary.BigEndian.AppendUint32(nil, uint32(len(b)))); err != nil {
+			return err
+		}
+		_, err = w.Write(b)
+		return err
+	})
+	if err == nil && done.head.Seq < done.first {
+		err = fmt.Errorf("a closed tail is empty: %w", ErrCorrupt)
+	}
+	if errors.Is(err, ErrCorrupt) && salvage && done.head.Seq >= done.first {
+		if e := w.Close(); e != nil {
+			return e
+		}
+		return err
+	}
+	if err != nil {
+		w.Abandon()
+		return err
+	}
+	return w.Close()
+}
+
+// step is called between the steps of closing a segment, so that a test can
+// stop the world there. It does nothing otherwise.
+var step = func(string) {}

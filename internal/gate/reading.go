@@ -1,0 +1,76 @@
+package gate
+
+import (
+	"context"
+	"iter"
+
+	"writ"
+	"writ/internal/gate/internal/journal"
+	"writ/internal/gate/internal/keyring"
+)
+
+// Entry is one use of one key.
+type Entry = journal.Entry
+
+// JournalHead is where a customer's journal stands: the number and the hash
+// of its newest entry.
+type JournalHead = journal.Head
+
+// JournalGap is the error for entries that should be there and are not.
+type JournalGap = journal.Gap
+
+// JournalQuery chooses entries; the zero value all that are kept.
+type JournalQuery = journal.Query
+
+// Journal reads a customer's journal, oldest entry first, and checks its
+// chain as far as it reads. The right is the owner's ([Owner]) or the
+// operator's to read the journal ([JournalReader]); a grant by policy is
+// denied. The reading is journaled first, as op "journal", and so is the
+// newest entry that it may meet.
+//
+// An error may come in the middle: damaged segments and gaps ([JournalGap],
+// [ErrJournal]) are reported, and the reading goes on after them if the caller
+// does.
+func (g *Gate) Journal(ctx context.Context, right Right, u Use, q JournalQuery) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		u.Op = opJournal
+		if _, ok := right.(grant); ok {
+			yield(Entry{}, ErrDenied)
+			return
+		}
+		if _, err := g.record(ctx, right, u); err != nil {
+			yield(Entry{}, err)
+			return
+		}
+		g.journal.Read(ctx, u.Customer, q)(yield)
+	}
+}
+
+// JournalHead tells where the customer's journal stands; of a shredded
+// customer, where it ended.
+func (g *Gate) JournalHead(customer writ.CustomerID) (JournalHead, error) {
+	if _, err := g.KEK(customer); err != nil {
+		return JournalHead{}, err
+	}
+	return g.journal.Head(customer)
+}
+
+// Expire drops the journal segments whose newest entry is older than the kept
+// time, and closes those that have been open for long. The heads stay.
+func (g *Gate) Expire(ctx context.Context) error {
+	return g.journal.Expire(ctx, append(g.keys.Customers(), keyring.Docket), func(c writ.CustomerID) bool {
+		s, err := g.keys.Status(c)
+		return err == nil && s.Shredded
+	})
+}
+
+// SetJournalAside makes a customer's damaged journal usable again: the
+// segments that do not open are set aside, not deleted, and the chain goes on
+// after a gap that every reading reports. The first entry after it, op
+// "journal-set-aside", is the witness of it.
+func (g *Gate) SetJournalAside(ctx context.Context, customer writ.CustomerID) error {
+	if err := g.journal.SetAside(customer); err != nil {
+		return err
+	}
+	return g.upkeep(ctx, customer, journal.Entry{Op: "journal-set-aside"})
+}
