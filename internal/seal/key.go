@@ -80,15 +80,22 @@ func (*Key) MarshalBinary() ([]byte, error) { return nil, ErrSecret }
 
 // aead is AES-256-GCM that makes its own random nonces and puts them first.
 func (k *Key) aead() cipher.AEAD {
-	block, err := aes.NewCipher(k.b[:])
-	if err != nil {
-		panic("seal: AES with 32 bytes cannot fail: " + err.Error())
-	}
-	gcm, err := cipher.NewGCMWithRandomNonce(block)
+	gcm, err := cipher.NewGCMWithRandomNonce(k.Block())
 	if err != nil {
 		panic("seal: GCM over AES cannot fail: " + err.Error())
 	}
 	return gcm
+}
+
+// Block returns AES-256 under the key. It is for the file system of the
+// records, which needs a keystream that can be entered anywhere; it gives the
+// key away to nobody.
+func (k *Key) Block() cipher.Block {
+	block, err := aes.NewCipher(k.b[:])
+	if err != nil {
+		panic("seal: AES with 32 bytes cannot fail: " + err.Error())
+	}
+	return block
 }
 
 const wrapLabel = format + " wrap"
