@@ -1,0 +1,137 @@
+// Package folder is the data folder of a server: what lies where in it, and
+// which format it has.
+//
+//	version      the number of the folder's format, one line
+//	writ.yaml    settings, if the operator keeps them here
+//	keys/        root key (sealed), epoch and customers' keys (gate)
+//	journal/     every use of a key, sealed (gate)
+//	records/     names and metadata, encrypted (records)
+//	blobs/       objects, sealed (blob)
+//	ca.pem       certificate of the server's own authority
+//	tls/         that authority's key, sealed; ACME certificates, sealed
+//	admin.sock   administration of the running server
+//
+// The folder belongs to one server at a time: the gate locks it.
+package folder
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Format is the number of the folder's format that this program writes. It
+// reads no newer one.
+const Format = 1
+
+// The errors of [Prepare] and [Check].
+var (
+	// ErrNewer: a newer version of the program wrote the folder.
+	ErrNewer = errors.New("data folder was written by a newer version of writ")
+	// ErrNone: there is no data folder of Writ's.
+	ErrNone = errors.New("not a data folder of writ")
+	// ErrDamaged: the version file is not as it was written.
+	ErrDamaged = errors.New("version file is damaged")
+	// ErrForeign: the folder holds other things.
+	ErrForeign = errors.New("folder holds other things than a server's data")
+)
+
+const versionFile = "version"
+
+// Folder names what lies in a data folder.
+type Folder string
+
+// The places of the folder.
+func (f Folder) Records() string { return filepath.Join(string(f), "records") }
+func (f Folder) Blobs() string   { return filepath.Join(string(f), "blobs") }
+func (f Folder) Keys() string    { return filepath.Join(string(f), "keys") }
+func (f Folder) CA() string      { return filepath.Join(string(f), "ca.pem") }
+func (f Folder) TLS() string     { return filepath.Join(string(f), "tls") }
+func (f Folder) Socket() string  { return filepath.Join(string(f), "admin.sock") }
+
+// Check returns nil if the folder exists and this program can read it,
+// [ErrNone], [ErrNewer] or [ErrDamaged]. It changes nothing.
+func (f Folder) Check() error {
+	body, err := os.ReadFile(filepath.Join(string(f), versionFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: %w", f, ErrNone)
+	}
+	if err != nil {
+		return fmt.Errorf("couldn't read the data folder's version: %w", err)
+	}
+	number, ended := strings.CutSuffix(string(body), "\n")
+	n, err := strconv.ParseUint(number, 10, 31)
+	if err != nil || !ended || n == 0 {
+		return fmt.Errorf("%s: %w", filepath.Join(string(f), versionFile), ErrDamaged)
+	}
+	if n > Format {
+		return fmt.Errorf("%s: %w: its format is %d, this one reads up to %d", f, ErrNewer, n, Format)
+	}
+	return nil
+}
+
+// Prepare checks the folder, and makes a new one if it is missing or empty (a
+// settings' file may lie there). A folder that holds anything else is
+// [ErrForeign]: a mistyped path must not scatter keys among somebody's files.
+func (f Folder) Prepare() error {
+	err := f.Check()
+	if !errors.Is(err, ErrNone) {
+		return err
+	}
+	names, err := os.ReadDir(string(f))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("couldn't look into the data folder: %w", err)
+	}
+	for _, name := range names {
+		if name.Name() != "writ.yaml" && name.Name() != "lost+found" {
+			return fmt.Errorf("%s: %w: %s", f, ErrForeign, name.Name())
+		}
+	}
+	if err := os.MkdirAll(string(f), 0o700); err != nil {
+		return fmt.Errorf("couldn't make the data folder: %w", err)
+	}
+	return WriteFile(filepath.Join(string(f), versionFile), []byte(strconv.Itoa(Format)+"\n"), 0o600)
+}
+
+// WriteFile puts a file in place of what is there: whole and durable on
+// return, or not at all.
+func WriteFile(name string, body []byte, mode os.FileMode) error {
+	tmp, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
+	if err != nil {
+		return fmt.Errorf("couldn't create a file: %w", err)
+	}
+	defer os.Remove(tmp.Name()) // in vain once it is renamed
+	_, err = tmp.Write(body)
+	if err == nil {
+		err = tmp.Chmod(mode)
+	}
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if e := tmp.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), name)
+	}
+	if err != nil {
+		return fmt.Errorf("couldn't write %s: %w", name, err)
+	}
+	return syncDir(filepath.Dir(name))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("couldn't open a folder: %w", err)
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("couldn't sync %s: %w", dir, err)
+	}
+	return nil
+}
