@@ -29,6 +29,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -198,6 +199,9 @@ func lockFolder(dir string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// Format keeps what is in a gate out of every verb.
+func (g *Gate) Format(s fmt.State, _ rune) { io.WriteString(s, "gate") }
 
 // Close syncs the journals, erases the keys in memory and unlocks the folder.
 func (g *Gate) Close() error {

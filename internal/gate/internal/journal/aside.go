@@ -90,6 +90,9 @@ func (c *chain) setAside() error {
 // read, and fails with [ErrCorrupt] if that is not all of it.
 func (c *chain) salvage(found segments, first uint64, at Head, index int) (closing, error) {
 	done := closing{first: first, head: at}
+	if first != at.Seq+1 {
+		return done, c.damage(first, tailEnd, ErrCorrupt)
+	}
 	for _, n := range found.closed {
 		if n == first { // whole or not at all: it is sealed as one
 			return done, c.damage(first, closedEnd, ErrCorrupt)
@@ -167,16 +170,11 @@ func (c *chain) rebuildHeads() ([]closing, error) {
 			return heads, nil
 		}
 		err := c.readFile(first, closedEnd, func(f *os.File) error {
-			return c.readClosed(f, func(b []byte) error {
-				e, err := decode(b)
-				if err != nil {
-					return err
+			return c.readClosed(f, func(b []byte) (err error) {
+				if l, ok := linkOf(b); ok && done.head.Seq == 0 {
+					done.head = Head{Seq: l.seq - 1, Hash: l.previous}
 				}
-				if done.head.Seq == 0 {
-					done.head = Head{Seq: e.Seq - 1, Hash: e.Previous}
-				}
-				done.at = e.Time
-				_, err = done.head.follow(b)
+				done.at, err = done.head.follow(b)
 				return err
 			})
 		})

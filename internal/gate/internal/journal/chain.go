@@ -281,9 +281,8 @@ func (c *chain) adopt(found segments, heads []closing, at Head) ([]closing, Head
 		}
 		done := closing{first: first, head: at}
 		err := c.readFile(first, closedEnd, func(f *os.File) error {
-			return c.readClosed(f, func(b []byte) error {
-				e, err := done.head.follow(b)
-				done.at = e.Time
+			return c.readClosed(f, func(b []byte) (err error) {
+				done.at, err = done.head.follow(b)
 				return err
 			})
 		})
@@ -326,14 +325,14 @@ func (c *chain) resume(first uint64, at Head) (Head, error) {
 	}
 	before := at
 	h, r, err := c.readTail(f, info.Size(), func(b []byte) error {
-		e, err := at.follow(b)
+		t, err := at.follow(b)
 		if err != nil {
 			return err
 		}
-		if e.Seq == first {
-			c.began = e.Time
+		if at.Seq == first {
+			c.began = t
 		}
-		c.last = e.Time
+		c.last = t
 		return nil
 	})
 	if err == errTorn { // never got as far as its first entry

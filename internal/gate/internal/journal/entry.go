@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"time"
 
@@ -224,21 +225,81 @@ func genesis(c writ.CustomerID) [32]byte {
 
 const entryDomain = "writ/journal-entry/v1"
 
-// follow checks that an entry's stored form continues the chain at h, and
-// moves h on.
-func (h *Head) follow(b []byte) (Entry, error) {
-	e, err := decode(b)
-	if err != nil {
-		return e, err
+// follow checks that an entry's stored form continues the chain at h, moves h
+// on, and returns the entry's time.
+func (h *Head) follow(b []byte) (time.Time, error) {
+	l, ok := linkOf(b)
+	if !ok {
+		return time.Time{}, fmt.Errorf("entry after %d has another form: %w", h.Seq, ErrCorrupt)
 	}
-	if e.Seq != h.Seq+1 || e.Previous != h.Hash {
-		return e, fmt.Errorf("entry %d doesn't continue the chain after %d: %w", e.Seq, h.Seq, ErrCorrupt)
+	if l.seq != h.Seq+1 || l.previous != h.Hash {
+		return time.Time{}, fmt.Errorf("entry %d doesn't continue the chain after %d: %w", l.seq, h.Seq, ErrCorrupt)
 	}
-	h.Seq, h.Hash = e.Seq, hash(b)
-	return e, nil
+	h.Seq, h.Hash = l.seq, hash(b)
+	return l.at, nil
 }
 
 // hash is that of an entry's stored form.
 func hash(b []byte) [32]byte {
-	return sha256.Sum256(append([]byte(entryDomain), b...))
+	var space [1024]byte
+	return sha256.Sum256(append(append(space[:0], entryDomain...), b...))
+}
+
+// link is what chains an entry to the one before.
+type link struct {
+	seq      uint64
+	at       time.Time
+	previous [32]byte
+}
+
+// linkOf reads the link off an entry's stored form: the number and the time
+// stand first in it, the hash before last, and none of them is ever left out.
+func linkOf(b []byte) (l link, ok bool) {
+	const end = 3 + 32 // field 17, bytes, 32 of them
+	if len(b) < 1+end || b[0]&0xe0 != 0xa0 {
+		return l, false
+	}
+	tail := b[len(b)-end:]
+	if tail[0] != fieldPrevious || tail[1] != 0x58 || tail[2] != 32 {
+		return l, false
+	}
+	l.previous = [32]byte(tail[3:])
+	b = b[1 : len(b)-end]
+	seq, b, ok := readInt(b, fieldSeq)
+	if !ok || seq < 0 {
+		return l, false
+	}
+	at, _, ok := readInt(b, fieldTime)
+	l.seq, l.at = uint64(seq), time.Unix(0, at)
+	return l, ok
+}
+
+// readInt reads an integer field and returns what follows it.
+func readInt(b []byte, field byte) (int64, []byte, bool) {
+	if len(b) < 2 || b[0] != field {
+		return 0, nil, false
+	}
+	major, short := b[1]>>5, b[1]&31
+	b = b[2:]
+	v := uint64(short)
+	if short >= 24 {
+		n := 1 << (short - 24)
+		if short > 27 || len(b) < n {
+			return 0, nil, false
+		}
+		v = 0
+		for _, c := range b[:n] {
+			v = v<<8 | uint64(c)
+		}
+		b = b[n:]
+	}
+	switch {
+	case v > math.MaxInt64:
+		return 0, nil, false
+	case major == 0:
+		return int64(v), b, true
+	case major == 1:
+		return -1 - int64(v), b, true
+	}
+	return 0, nil, false
 }

@@ -224,15 +224,14 @@ func (r *reading) entry(b []byte) error {
 	if r.at.Seq == r.upTo.Seq {
 		return nil // appended since
 	}
+	e, err := decode(b)
+	if err != nil {
+		return err
+	}
 	if r.lost {
-		e, err := decode(b)
-		if err != nil {
-			return err
-		}
 		r.at, r.lost = Head{Seq: e.Seq - 1, Hash: e.Previous}, false
 	}
-	e, err := r.at.follow(b)
-	if err != nil {
+	if _, err := r.at.follow(b); err != nil {
 		return err
 	}
 	if !r.q.Until.IsZero() && !e.Time.Before(r.q.Until) {

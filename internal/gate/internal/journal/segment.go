@@ -206,6 +206,9 @@ const maxStored = 16 << 10
 // step and done again.
 func (c *chain) closeTail(first uint64, from Head, index int) (closing, error) {
 	done := closing{first: first, head: from}
+	if first != from.Seq+1 {
+		return done, c.damage(first, tailEnd, &Gap{From: from.Seq + 1, To: first - 1})
+	}
 	path := filepath.Join(c.dir(), segmentName(first, tailEnd))
 	closed := filepath.Join(c.dir(), segmentName(first, closedEnd))
 	err := c.writeClosed(path, closed+unfinished, &done, false)
@@ -276,11 +279,11 @@ func (c *chain) reseal(tail *os.File, size int64, f *os.File, h segmentHead, key
 		return err
 	}
 	_, _, err = c.readTail(tail, size, func(b []byte) error {
-		e, err := done.head.follow(b)
+		at, err := done.head.follow(b)
 		if err != nil {
 			return err
 		}
-		done.at = e.Time
+		done.at = at
 		if _, err := w.Write(binary.BigEndian.AppendUint32(nil, uint32(len(b)))); err != nil {
 			return err
 		}

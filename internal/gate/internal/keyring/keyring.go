@@ -45,6 +45,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -106,7 +107,7 @@ type Keyring struct {
 	ttl    time.Duration
 	now    func() time.Time
 	root   *seal.Key
-	labels []byte // HMAC key of [Keyring.Label]
+	labels *[labelSize]byte // HMAC key of [Keyring.Label]; a pointer, so that no formatter prints it
 	stop   chan struct{}
 	idle   sync.WaitGroup
 
@@ -160,8 +161,8 @@ func Create(dir string, u Unsealer, opts Options) (*Keyring, error) {
 	}
 	root := seal.NewKey()
 	defer root.Erase()
-	labels := make([]byte, labelSize)
-	rand.Read(labels) // never fails (crypto/rand, since Go 1.24)
+	labels := new([labelSize]byte)
+	rand.Read(labels[:]) // never fails (crypto/rand, since Go 1.24)
 	if err := writeRoot(fresh, u, root, labels); err != nil {
 		return nil, err
 	}
@@ -326,18 +327,21 @@ func (k *Keyring) Close() error {
 	}
 	k.epoch.erase()
 	k.root.Erase()
-	clear(k.labels)
+	clear(k.labels[:])
 	k.mu.Unlock()
 	close(k.stop)
 	k.idle.Wait()
 	return nil
 }
 
+// Format keeps what is in a keyring out of every verb.
+func (k *Keyring) Format(s fmt.State, _ rune) { io.WriteString(s, "keyring") }
+
 // Label is the name under which a customer's things lie on disk: 32 hex
 // digits of HMAC-SHA-256 over the customer's id, under a key that only this
 // keyring has. It does not change when the passphrase does.
 func (k *Keyring) Label(c writ.CustomerID) string {
-	m := hmac.New(sha256.New, k.labels)
+	m := hmac.New(sha256.New, k.labels[:])
 	m.Write([]byte("writ/label/v1"))
 	m.Write([]byte(c))
 	return hex.EncodeToString(m.Sum(nil)[:16])

@@ -35,7 +35,7 @@ const (
 
 // writeRoot seals root and labels by u into dir/root, in place of what is
 // there.
-func writeRoot(dir string, u Unsealer, root *seal.Key, labels []byte) error {
+func writeRoot(dir string, u Unsealer, root *seal.Key, labels *[labelSize]byte) error {
 	d, sealing, err := u.fresh()
 	if err != nil {
 		return err
@@ -45,13 +45,13 @@ func writeRoot(dir string, u Unsealer, root *seal.Key, labels []byte) error {
 	b = d.append(b)
 	head := b[:rootHead:rootHead]
 	b = append(b, seal.Wrap(sealing, rootContext(head), root)...)
-	b = labelBox(root).Seal(b, labels, head)
+	b = labelBox(root).Seal(b, labels[:], head)
 	sum := sha256.Sum256(b)
 	return replace(filepath.Join(dir, rootName), append(b, sum[:]...))
 }
 
 // readRoot opens dir/root by u.
-func readRoot(dir string, u Unsealer) (root *seal.Key, labels []byte, err error) {
+func readRoot(dir string, u Unsealer) (root *seal.Key, labels *[labelSize]byte, err error) {
 	b, err := os.ReadFile(filepath.Join(dir, rootName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("couldn't find keys/%s: %w", rootName, ErrNoKeys)
@@ -82,8 +82,8 @@ func readRoot(dir string, u Unsealer) (root *seal.Key, labels []byte, err error)
 	if err != nil {
 		return nil, nil, u.refused()
 	}
-	labels, err = labelBox(root).Open(nil, rest[seal.WrappedSize:len(rest)-sha256.Size], head)
-	if err != nil {
+	labels = new([labelSize]byte)
+	if _, err := labelBox(root).Open(labels[:0], rest[seal.WrappedSize:len(rest)-sha256.Size], head); err != nil {
 		root.Erase()
 		return nil, nil, fmt.Errorf("keys/%s: %w", rootName, ErrCorrupt)
 	}

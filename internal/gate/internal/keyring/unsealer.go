@@ -114,13 +114,15 @@ func parseDerivation(b []byte) (d derivation) {
 	return d
 }
 
-type passphrase struct{ secret []byte }
+// passphrase points to its secret, so that a formatter that walks through a
+// struct around it finds an address.
+type passphrase struct{ secret *string }
 
 // Passphrase is an [Unsealer] by a passphrase of at least 8 bytes. New root
 // files are sealed with argon2id, or with PBKDF2-HMAC-SHA-256 when the
 // process runs in FIPS mode. Existing ones are opened with what they say,
 // except argon2id under fips140=only ([ErrFIPS]).
-func Passphrase(secret string) Unsealer { return passphrase{[]byte(secret)} }
+func Passphrase(secret string) Unsealer { return passphrase{&secret} }
 
 // String keeps the passphrase out of logs.
 func (passphrase) String() string { return "passphrase(â€¦)" }
@@ -134,7 +136,7 @@ func (passphrase) Format(s fmt.State, _ rune) { io.WriteString(s, "passphrase(â€
 const minPassphrase = 8
 
 func (p passphrase) fresh() (derivation, *seal.Key, error) {
-	if len(p.secret) < minPassphrase {
+	if len(*p.secret) < minPassphrase {
 		return derivation{}, nil, fmt.Errorf("passphrase is shorter than %d bytes: choose a longer one", minPassphrase)
 	}
 	d := freshArgon2id
@@ -153,10 +155,10 @@ func (p passphrase) key(d derivation) (*seal.Key, error) {
 		if fips140.Enforced() {
 			return nil, ErrFIPS
 		}
-		raw = argon2.IDKey(p.secret, d.salt[:], d.a, d.b, uint8(d.c), 32)
+		raw = argon2.IDKey([]byte(*p.secret), d.salt[:], d.a, d.b, uint8(d.c), 32)
 	case methodPBKDF2:
 		var err error
-		if raw, err = pbkdf2.Key(sha256.New, string(p.secret), d.salt[:], int(d.a), 32); err != nil {
+		if raw, err = pbkdf2.Key(sha256.New, *p.secret, d.salt[:], int(d.a), 32); err != nil {
 			return nil, fmt.Errorf("couldn't derive a key from the passphrase: %w", err)
 		}
 	default:
