@@ -216,7 +216,7 @@ func (s segmentKeys) Generate(c writ.CustomerID, b writ.BlobID) (*seal.Key, []by
 }
 
 func (s segmentKeys) Unwrap(c writ.CustomerID, b writ.BlobID, wrapped []byte) (*seal.Key, error) {
-	return s.g.release(pass{form: keyring.Segment}, c, b, wrapped)
+	return release(s.g, pass{form: keyring.Segment}, c, b, wrapped)
 }
 
 func (s segmentKeys) Rewrap(c writ.CustomerID, b writ.BlobID, wrapped []byte) ([]byte, error) {

@@ -50,7 +50,7 @@ func (g *Gate) Open(ctx context.Context, right Right, u Use, wrapped Wrapped) (*
 	if err != nil {
 		return nil, err
 	}
-	key, err := g.release(pass{form: keyring.Data, written: written}, u.Customer, u.Blob, wrapped)
+	key, err := release(g, pass{form: keyring.Data, written: written}, u.Customer, u.Blob, wrapped)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't open the key of blob %s: %w", u.Blob, err)
 	}
@@ -100,8 +100,10 @@ type pass struct {
 // errUnwritten: a mistake in this package, which no caller can cause.
 var errUnwritten = errors.New("the use isn't in the journal")
 
-// release is the only place of the program that unwraps a key.
-func (g *Gate) release(p pass, customer writ.CustomerID, blob writ.BlobID, wrapped []byte) (*seal.Key, error) {
+// release is the only place of the program that unwraps a key. It is a plain
+// function, not a method: methods can be reached through interfaces, method
+// values and reflection.
+func release(g *Gate, p pass, customer writ.CustomerID, blob writ.BlobID, wrapped []byte) (*seal.Key, error) {
 	if p.form != keyring.Segment && !p.written.OK() {
 		return nil, errUnwritten
 	}

@@ -49,7 +49,7 @@ func (g *Gate) Verifier(ctx context.Context, customer writ.CustomerID) (*Verifie
 // Errors: [ErrShredded], [ErrNoKEK], [ErrPinned], [ErrWrapped], that of the
 // context, and fn's own.
 func (v *Verifier) Check(ctx context.Context, blob writ.BlobID, wrapped Wrapped, fn func(check func(part uint32, src io.ReaderAt, sealedSize int64) error) error) error {
-	key, err := v.g.release(pass{form: keyring.Data, written: v.written}, v.customer, blob, wrapped)
+	key, err := release(v.g, pass{form: keyring.Data, written: v.written}, v.customer, blob, wrapped)
 	if err != nil {
 		return fmt.Errorf("couldn't open the key of blob %s: %w", blob, err)
 	}
