@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 
 	"github.com/caddyserver/certmagic"
@@ -50,7 +49,7 @@ func OpenACME(dir folder.Folder, key *seal.Key, cfg ACMEConfig) (*ACME, error) {
 		Logger:           log,
 	})
 	a.magic = certmagic.New(a.cache, certmagic.Config{
-		Storage: sealedStorage{&certmagic.FileStorage{Path: filepath.Join(dir.TLS(), "acme")}, seal.NewBox(key)},
+		Storage: sealedStorage{&certmagic.FileStorage{Path: dir.ACME()}, seal.NewBox(key)},
 		Logger:  log,
 		OCSP:    certmagic.OCSPConfig{DisableStapling: true}, // authorities are giving up OCSP; it would tell who visits
 	})

@@ -144,7 +144,7 @@ func TestACME(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	filepath.WalkDir(dir.TLS(), func(path string, d fs.DirEntry, _ error) error {
+	filepath.WalkDir(dir.ACME(), func(path string, d fs.DirEntry, _ error) error {
 		if d.Type().IsRegular() && (bytes.Contains(read(t, path), []byte("PRIVATE KEY")) || bytes.Contains(read(t, path), []byte("operator@"))) {
 			t.Errorf("%s lies in clear", path)
 		}

@@ -17,7 +17,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -37,12 +36,9 @@ const (
 	leafDays       = 90
 )
 
-// keyFile is the authority's private key in the folder tls/: PKCS #8 in a
-// [seal.Box] whose additional data is boxContext and the certificate.
-const (
-	keyFile    = "ca.key.sealed"
-	boxContext = "writ/authority/v1\n"
-)
+// boxContext begins the additional data of the box that the authority's
+// private key lies in (PKCS #8, [seal.Box]); the certificate follows.
+const boxContext = "writ/authority/v1\n"
 
 // Authority is a certificate authority of the server's own.
 type Authority struct {
@@ -65,7 +61,7 @@ func OpenAuthority(dir folder.Folder, key *seal.Key, names []string, now func() 
 		a.names = append(a.names, host)
 	}
 	certPEM, err := os.ReadFile(dir.CA())
-	sealed, keyErr := os.ReadFile(filepath.Join(dir.TLS(), keyFile))
+	sealed, keyErr := os.ReadFile(dir.CAKey())
 	switch {
 	case errors.Is(keyErr, fs.ErrNotExist): // a crash may leave ca.pem without key, or nobody was ever told of it
 		err = a.create(dir, key)
@@ -114,16 +110,13 @@ func (a *Authority) create(dir folder.Folder, key *seal.Key) error {
 		return fmt.Errorf("couldn't read the authority's certificate: %w", err)
 	}
 	a.key = private
-	if err := os.MkdirAll(dir.TLS(), 0o700); err != nil {
-		return fmt.Errorf("couldn't make the folder of certificates: %w", err)
-	}
 	// The certificate first: without its key it is made anew, while a key
 	// without certificate would look like damage.
 	if err := folder.WriteFile(dir.CA(), encodeCert(der), 0o644); err != nil {
 		return err
 	}
 	sealed := seal.NewBox(key).Seal(nil, pkcs8, append([]byte(boxContext), der...))
-	return folder.WriteFile(filepath.Join(dir.TLS(), keyFile), sealed, 0o600)
+	return folder.WriteFile(dir.CAKey(), sealed, 0o600)
 }
 
 func (a *Authority) open(certPEM, sealed []byte, key *seal.Key) error {
@@ -133,7 +126,7 @@ func (a *Authority) open(certPEM, sealed []byte, key *seal.Key) error {
 	}
 	pkcs8, err := seal.NewBox(key).Open(nil, sealed, append([]byte(boxContext), der...))
 	if err != nil {
-		return fmt.Errorf("%w: ca.pem and tls/%s don't fit: %w", ErrAuthority, keyFile, err)
+		return fmt.Errorf("%w: ca.pem and ca.key.sealed don't fit: %w", ErrAuthority, err)
 	}
 	defer clear(pkcs8)
 	private, err := x509.ParsePKCS8PrivateKey(pkcs8)
@@ -148,7 +141,7 @@ func (a *Authority) open(certPEM, sealed []byte, key *seal.Key) error {
 		return fmt.Errorf("%w: its key is another's", ErrAuthority)
 	}
 	if !a.now().Before(a.cert.NotAfter) {
-		return fmt.Errorf("the server's own certificate authority ended on %s: remove ca.pem and tls/%s, and give clients the new ca.pem", a.cert.NotAfter.Format(time.DateOnly), keyFile)
+		return fmt.Errorf("the server's own certificate authority ended on %s: remove ca.pem and ca.key.sealed, and give clients the new ca.pem", a.cert.NotAfter.Format(time.DateOnly))
 	}
 	return nil
 }

@@ -157,7 +157,7 @@ func TestAuthorityDamaged(t *testing.T) {
 	if _, err := certs.OpenAuthority(dir, seal.NewKey(), nil, time.Now); !errors.Is(err, certs.ErrAuthority) {
 		t.Errorf("another server's key: %v", err)
 	}
-	for _, name := range []string{dir.CA(), filepath.Join(dir.TLS(), "ca.key.sealed")} {
+	for _, name := range []string{dir.CA(), dir.CAKey()} {
 		whole := read(t, name)
 		for at := 0; at < len(whole); at += 7 {
 			hurt := bytes.Clone(whole)

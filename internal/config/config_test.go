@@ -85,7 +85,7 @@ func TestRefused(t *testing.T) {
 		{"bad variable", "", []string{"WRIT_DRAIN=soon"}, []string{"--data=d"}, `variable WRIT_DRAIN: drain: "soon" is not a duration`, ""},
 		{"bad flag", "", nil, []string{"--data=d", "--s3=localhost"}, `flag --s3: s3: "localhost" is not HOST:PORT`, ""},
 		{"bad port", "", nil, []string{"--data=d", "--s3=localhost:70000"}, `flag --s3: s3: "localhost:70000" has no port`, ""},
-		{"out of bounds", "data: d\njournal:\n  sync: 2s\n", nil, nil, "FILE:3: journal.sync: 2s is not between 1ms and 1s", ""},
+		{"out of bounds", "data: d\njournal:\n  keep: 2s\n", nil, nil, "FILE:3: journal.keep: 2s is not between 1h0m0s and 876000h0m0s", ""},
 		{"empty", "data: d\nregion:\n", nil, nil, "FILE:2: region is empty", "us-east-1"},
 		{"metrics to the world", "", nil, []string{"--data=d", "--metrics=0.0.0.0:9000"}, "flag --metrics: metrics: 0.0.0.0:9000 is not loopback", "tunnel"},
 		{"plaintext to the world", "", nil, []string{"--data=d", "--plaintext", "--s3=:9000"}, "flag --plaintext: plaintext is refused: s3 listens on :9000", ""},

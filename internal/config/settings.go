@@ -43,11 +43,11 @@ type TLS struct {
 
 // Journal is how the uses of keys are kept.
 type Journal struct {
-	Keep time.Duration
-	Sync time.Duration // at most a second
+	Keep  time.Duration
+	Fsync bool
 }
 
-// Upkeep is how often the server looks after its store; 0 is never.
+// Upkeep is how often the server looks after its store.
 type Upkeep struct {
 	Lifecycle, Reclaim time.Duration
 }
@@ -103,9 +103,9 @@ var settings = []Setting{
 	{"tls.email", "ADDRESS", "whom the ACME authority writes to when a certificate runs out", "", text(func(c *Config) *string { return &c.TLS.Email })},
 	{"tls.directory", "URL", "the ACME authority's directory", "https://acme-v02.api.letsencrypt.org/directory", httpURL(func(c *Config) *string { return &c.TLS.Directory })},
 	{"journal.keep", "DURATION", "how long journal entries are kept; heads are kept for ever", "90d", duration(time.Hour, 100*365*24*time.Hour, func(c *Config) *time.Duration { return &c.Journal.Keep })},
-	{"journal.sync", "DURATION", "how soon entries that did not wait for the disk are on it; at most 1s", "1s", duration(time.Millisecond, time.Second, func(c *Config) *time.Duration { return &c.Journal.Sync })},
-	{"upkeep.lifecycle", "DURATION", "how often lifecycle rules are applied; 0 is never", "1h", duration(0, 30*24*time.Hour, func(c *Config) *time.Duration { return &c.Upkeep.Lifecycle })},
-	{"upkeep.reclaim", "DURATION", "how often the space of deleted objects is reclaimed; 0 is never", "1h", duration(0, 30*24*time.Hour, func(c *Config) *time.Duration { return &c.Upkeep.Reclaim })},
+	{"journal.fsync", "BOOL", "have each use of a key on the disk before the key is released, for all customers, instead of within a second", "false", boolean(func(c *Config) *bool { return &c.Journal.Fsync })},
+	{"upkeep.lifecycle", "DURATION", "how often the server looks whether a day has begun on which lifecycle rules apply", "10m", duration(time.Second, 30*24*time.Hour, func(c *Config) *time.Duration { return &c.Upkeep.Lifecycle })},
+	{"upkeep.reclaim", "DURATION", "how often the space of deleted objects is reclaimed", "10m", duration(time.Second, 30*24*time.Hour, func(c *Config) *time.Duration { return &c.Upkeep.Reclaim })},
 	{"log.format", "text|json", "form of the log on standard error", "text", oneOf(func(c *Config) *string { return &c.Log.Format }, "text", "json")},
 	{"log.level", "LEVEL", "debug, info, warn or error", "info", oneOf(func(c *Config) *string { return &c.Log.Level }, "debug", "info", "warn", "error")},
 	{"trace.endpoint", "URL", "OTLP/HTTP receiver of traces; they hold no name and no key", "", httpURL(func(c *Config) *string { return &c.Trace.Endpoint })},

@@ -1,15 +1,16 @@
 // Package folder is the data folder of a server: what lies where in it, and
 // which format it has.
 //
-//	version      the number of the folder's format, one line
-//	writ.yaml    settings, if the operator keeps them here
-//	keys/        root key (sealed), epoch and customers' keys (gate)
-//	journal/     every use of a key, sealed (gate)
-//	records/     names and metadata, encrypted (records)
-//	blobs/       objects, sealed (blob)
-//	ca.pem       certificate of the server's own authority
-//	tls/         that authority's key, sealed; ACME certificates, sealed
-//	admin.sock   administration of the running server
+//	version        the number of the folder's format, one line
+//	writ.yaml      settings, if the operator keeps them here
+//	keys/          root key (sealed), epoch and customers' keys (gate)
+//	journal/       every use of a key, sealed (gate)
+//	records/       names and metadata, encrypted (records)
+//	blobs/         objects, sealed (blob)
+//	ca.pem         certificate of the server's own authority
+//	ca.key.sealed  that authority's key, sealed
+//	tls/acme/      certificates by ACME and their keys, sealed
+//	admin.sock     administration of the running server
 //
 // The folder belongs to one server at a time: the gate locks it.
 package folder
@@ -50,7 +51,8 @@ func (f Folder) Records() string { return filepath.Join(string(f), "records") }
 func (f Folder) Blobs() string   { return filepath.Join(string(f), "blobs") }
 func (f Folder) Keys() string    { return filepath.Join(string(f), "keys") }
 func (f Folder) CA() string      { return filepath.Join(string(f), "ca.pem") }
-func (f Folder) TLS() string     { return filepath.Join(string(f), "tls") }
+func (f Folder) CAKey() string   { return filepath.Join(string(f), "ca.key.sealed") }
+func (f Folder) ACME() string    { return filepath.Join(string(f), "tls", "acme") }
 func (f Folder) Socket() string  { return filepath.Join(string(f), "admin.sock") }
 
 // Check returns nil if the folder exists and this program can read it,
@@ -134,4 +136,14 @@ func syncDir(dir string) error {
 		return fmt.Errorf("couldn't sync %s: %w", dir, err)
 	}
 	return nil
+}
+
+// Extras are the files of the folder that belong to no room, by their place
+// in a backup: the version, the settings, the authority. Some may be missing.
+func (f Folder) Extras() map[string]string {
+	extras := map[string]string{}
+	for _, name := range []string{versionFile, "writ.yaml", "ca.pem", "ca.key.sealed"} {
+		extras[name] = filepath.Join(string(f), name)
+	}
+	return extras
 }
