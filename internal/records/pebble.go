@@ -177,7 +177,7 @@ func classify(err error) error {
 		return ErrClosed
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fmt.Errorf("%w: %w", ErrNoSpace, err)
-	case pebble.IsCorruptionError(err), errors.Is(err, cryptfs.ErrHeader):
+	case pebble.IsCorruptionError(err), errors.Is(err, cryptfs.ErrHeader), errors.Is(err, cryptfs.ErrDamaged):
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return err
@@ -446,7 +446,10 @@ func (s *store) Close() (err error) {
 	if s.failure() != nil {
 		return nil // the engine is stuck; what was answered is on disk
 	}
-	return classify(s.db.Close())
+	// So that nothing is left to replay: the next start is quick, and damage
+	// to the end of a log cannot pass for a crash.
+	ferr := classify(s.db.Flush())
+	return errors.Join(ferr, classify(s.db.Close()))
 }
 
 var _ io.Closer = (*store)(nil)

@@ -1,7 +1,7 @@
 // Package cryptfs is a file system for pebble whose files are encrypted: a
 // stolen disk shows no key of a record, and so no object's name.
 //
-// Every file begins with a header of 32 bytes: 8 of magic and version, 24 of
+// A table begins with a header of 32 bytes: 8 of magic and version, 24 of
 // random salt. Behind it lies the content under AES-256-CTR with a key that is
 // derived from the store's key and the salt, the counter starting at zero. A
 // key never comes from a name, so that files may be renamed and linked, and no
@@ -9,8 +9,9 @@
 // its end, reusing an old file makes a new one, and opening one for writing
 // again is refused.
 //
-// Confidentiality is all that this layer gives. Pebble's checksums find
-// accidents, and the records above seal each value with its key.
+// For tables, confidentiality is all that this layer gives: pebble's checksums
+// find accidents, and the records above seal each value with its key. Logs are
+// authenticated here, write by write; see log.go.
 package cryptfs
 
 import (
@@ -59,6 +60,9 @@ func (f *FS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, erro
 	if err != nil {
 		return nil, err
 	}
+	if kind, ok := kindOf(name); ok {
+		return f.createLog(inner, kind)
+	}
 	header := make([]byte, headerSize)
 	copy(header, magic[:])
 	rand.Read(header[len(magic):])
@@ -82,6 +86,9 @@ func (f *FS) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, errors.Join(err, inner.Close())
+	}
+	if isLog(header) {
+		return f.openLog(inner, header)
 	}
 	if [8]byte(header[:8]) != magic {
 		return nil, errors.Join(fmt.Errorf("%w: %s", ErrHeader, f.PathBase(name)), inner.Close())
