@@ -7,7 +7,6 @@ import (
 	"io"
 	"syscall"
 
-	"writ"
 	"writ/internal/blob"
 	"writ/internal/gate"
 	"writ/internal/records"
@@ -177,3 +176,16 @@ func objectError(ref ObjectRef, err error) error {
 	return &ObjectError{ObjectRef: ref, Err: err}
 }
 
+// isMissing reports whether err says that a version is not there.
+func isMissing(err error) bool { return errors.Is(err, ErrNoKey) || errors.Is(err, ErrNoVersion) }
+
+// refusal reports whether err is about what was asked for, and not about the
+// store.
+func refusal(err error) bool {
+	for _, e := range []error{ErrKey, ErrVersion, ErrNoKey, ErrNoVersion, ErrPrecondition, ErrLocked} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}

@@ -103,6 +103,14 @@ func usageKey(customer writ.CustomerID, slot uint16) []byte {
 	return binary.BigEndian.AppendUint16(usagePrefix(customer), slot)
 }
 
+// usageSlot reads the key of a usage record.
+func usageSlot(key []byte) (uint16, error) {
+	if len(key) != 1+customerLength+2 || key[0] != tagUsage {
+		return 0, fmt.Errorf("%w: key of a usage record", ErrCorrupt)
+	}
+	return binary.BigEndian.Uint16(key[1+customerLength:]), nil
+}
+
 // headsPrefix is what the heads of a bucket's objects begin with, up to the
 // key; versionsPrefix likewise for older versions, of all keys.
 func headsPrefix(owner writ.CustomerID, bucket writ.BucketName) []byte {

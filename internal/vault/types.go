@@ -291,12 +291,12 @@ type ListInput struct {
 	Prefix    string
 	Delimiter string
 	After     string // keys and common prefixes behind it; "" from the start
-	Max       int    // keys and common prefixes together; at most [MaxList]
+	Max       int    // keys and common prefixes together, at most [MaxList]; 0 means that
 }
 
 // ListPage is a page of a listing.
 type ListPage struct {
-	Versions  []Version // without Meta
+	Versions  []Version // without Meta, Tags, Retention and LegalHold
 	Prefixes  []string  // common prefixes
 	Next      string    // After for the next page, if Truncated
 	Truncated bool
@@ -315,7 +315,7 @@ type ListVersionsInput struct {
 
 // VersionsPage is a page of a listing of versions.
 type VersionsPage struct {
-	Versions    []Version // without Meta
+	Versions    []Version // as in a ListPage
 	Prefixes    []string
 	Next        string // After and Version for the next page, if Truncated
 	NextVersion writ.VersionID
