@@ -33,7 +33,7 @@ import (
 
 // MaxPut is the largest blob, in bytes, that [Store.Put] takes. The limit
 // below which a caller should prefer Put to [Store.Create] is lower, and is
-// the caller's choice; see the figures at [Open].
+// the caller's choice.
 const MaxPut = 8 << 20
 
 // Errors that callers tell apart. Implementations wrap them; test with

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -64,11 +62,12 @@ func (m *Memory) Put(ctx context.Context, sealed []byte) (Ref, error) {
 
 // put appends to the open segment; m.mu is held.
 func (m *Memory) put(sealed []byte) Ref {
-	if m.current == 0 || m.end >= m.opts.SegmentSize {
-		m.current, m.end = newVolume(), 0
+	room := span(int64(len(sealed)))
+	if m.current == 0 || m.end+room > m.opts.SegmentSize {
+		m.current, m.end = newVolume(), startSize
 	}
 	ref := Ref{Kind: Segment, Volume: m.current, Offset: m.end, Length: int64(len(sealed))}
-	m.end += ref.Length
+	m.end += room
 	m.blobs[ref] = memoryBlob{slices.Clone(sealed), m.opts.Now()}
 	return ref
 }
@@ -189,7 +188,11 @@ func (m *Memory) Delete(ctx context.Context, refs ...Ref) error {
 	if m.closed {
 		return ErrClosed
 	}
-	m.remove(refs...)
+	for _, ref := range refs {
+		if ref.Kind == File {
+			m.remove(ref)
+		}
+	}
 	return nil
 }
 
@@ -245,36 +248,6 @@ func (m *Memory) Hold() (release func()) {
 			m.remove(doomed...)
 		}
 	})
-}
-
-// Checkpoint implements [Store]: it writes a folder that [Open] reads.
-func (m *Memory) Checkpoint(ctx context.Context, dir string) (Checkpointed, error) {
-	refs, err := m.refs()
-	if err != nil {
-		return Checkpointed{}, err
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return Checkpointed{}, fmt.Errorf("couldn't make checkpoint: %w", err)
-	}
-	var done Checkpointed
-	for _, ref := range refs {
-		if err := ctx.Err(); err != nil {
-			return done, err
-		}
-		m.mu.Lock()
-		b := m.blobs[ref]
-		m.mu.Unlock()
-		name := fmt.Sprintf("%d-%016x-%x-%x", ref.Kind, ref.Volume, ref.Offset, ref.Length)
-		if err := os.WriteFile(filepath.Join(dir, name), b.data, 0o600); err != nil {
-			return done, fmt.Errorf("couldn't write checkpoint: %w", err)
-		}
-		done.Copied += ref.Length
-		done.Bytes += ref.Length
-		if ref.Kind == File {
-			done.Files++
-		}
-	}
-	return done, nil
 }
 
 // Usage implements [Store].

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 )
 
 // ownedBatch is how many refs Reclaim asks Owners about at a time.
@@ -43,50 +44,46 @@ func (m *Memory) ripe(refs []Ref) (volumes [][]Ref, total int64) {
 	defer m.mu.Unlock()
 	limit := m.opts.Now().Add(-max(m.opts.Grace, 0))
 	for len(refs) > 0 {
-		n, young := 0, false
-		for n < len(refs) && refs[n].Kind == refs[0].Kind && refs[n].Volume == refs[0].Volume {
-			young = young || m.blobs[refs[n]].at.After(limit)
-			n++
+		volume := refs[:sameVolume(refs)]
+		refs = refs[len(volume):]
+		young := slices.ContainsFunc(volume, func(ref Ref) bool { return m.blobs[ref].at.After(limit) })
+		if !young && volume[0].Volume != m.current {
+			volumes = append(volumes, volume)
+			total += sumLengths(volume)
 		}
-		if !young && refs[0].Volume != m.current {
-			volumes = append(volumes, refs[:n])
-			total += sumLengths(refs[:n])
-		}
-		refs = refs[n:]
 	}
 	return volumes, total
 }
 
-// reclaimVolume removes the dead blobs of one volume; if they are many it
-// moves the others away. In memory a volume has no cost of its own: it is
-// done so that the callers' Move is used as it is on disk.
+// reclaimVolume removes an unowned file, or moves the live blobs of a segment
+// away if enough of it is dead.
 func (m *Memory) reclaimVolume(ctx context.Context, owners Owners, refs []Ref, owned []bool, done *Reclaimed) error {
-	var dead []Ref
+	var dead, live []Ref
 	for i, ref := range refs {
-		if !owned[i] {
+		if owned[i] {
+			live = append(live, ref)
+		} else {
 			dead = append(dead, ref)
 		}
 	}
-	if len(dead) == 0 {
+	freed := sumLengths(dead)
+	if freed < int64(m.opts.Dead*float64(sumLengths(refs))) || len(dead) == 0 {
 		return nil
 	}
-	freed := sumLengths(dead)
-	if refs[0].Kind == File {
-		done.Files++
-	} else if float64(freed) >= m.opts.Dead*float64(sumLengths(refs)) {
-		for i, ref := range refs {
-			if owned[i] {
-				if err := m.move(ctx, owners, ref, done); err != nil {
-					return err
-				}
-			}
+	for _, ref := range live {
+		if err := m.move(ctx, owners, ref, done); err != nil {
+			return err
 		}
-		done.Segments++
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.remove(dead...)
 	done.Bytes += freed
+	if refs[0].Kind == File {
+		done.Files++
+	} else {
+		done.Segments++
+	}
 	return nil
 }
 
