@@ -1,0 +1,360 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"writ"
+	"writ/internal/blob"
+	"writ/internal/records"
+)
+
+// parts checks that the parts of every blob id have an upload, a version, a
+// kept version or a drop record, and counts those of uploads.
+func (f *fsck) parts(ctx context.Context) error {
+	var id writ.BlobID
+	var owned bool
+	var counts writ.CustomerID // whose usage the parts count in; "" if they do as a version
+	return f.each(ctx, tagPart, func(e records.Entry) error {
+		this, number, err := parsePart(e.Key)
+		if err != nil || e.Value == nil {
+			return nil
+		}
+		if this != id {
+			id = this
+			if owned, counts, err = f.partsOwner(ctx, id); err != nil {
+				return err
+			}
+			if !owned {
+				if err := f.orphanParts(ctx, id); err != nil {
+					return err
+				}
+			}
+		}
+		if owned && counts != "" && number > 0 {
+			if p, err := decodePart(e); err == nil {
+				f.sum(counts).Bytes += p.Size
+			}
+		}
+		return nil
+	})
+}
+
+// partsOwner looks whether the record that the parts of id name is there and
+// names them.
+func (f *fsck) partsOwner(ctx context.Context, id writ.BlobID) (owned bool, counts writ.CustomerID, err error) {
+	identity, err := f.v.records.Get(ctx, partsOwnerKey(id))
+	if errors.Is(err, records.ErrNotFound) || errors.Is(err, records.ErrCorrupt) || err == nil && len(identity) == 0 {
+		return false, "", nil
+	}
+	if err != nil {
+		return false, "", recordsError(err)
+	}
+	switch identity[0] {
+	case tagUpload:
+		owner, _, err := parseUpload(identity)
+		if err != nil {
+			return false, "", nil
+		}
+		value, err := f.v.records.Get(ctx, identity)
+		var up uploadRecord
+		if err != nil || decode(value, &up) != nil {
+			return false, "", notFoundIsNil(err)
+		}
+		return up.Blob == id, owner, nil
+	case tagVersion:
+		_, r, err := findIdentity(ctx, f.v.records, identity)
+		return r != nil && r.Blob == id, "", notFoundIsNil(err)
+	case tagDrop:
+		customer, err := f.v.records.Get(ctx, dropKey(id))
+		return err == nil, writ.CustomerID(customer), notFoundIsNil(err)
+	case tagKept:
+		kept, err := getKept(ctx, f.v.records, id)
+		return kept != nil && kept.Gone != 0, "", notFoundIsNil(err)
+	}
+	return false, "", nil
+}
+
+// notFoundIsNil leaves the errors that end a check: not those of a record that
+// is missing or damaged, which are findings.
+func notFoundIsNil(err error) error {
+	if errors.Is(err, records.ErrNotFound) || errors.Is(err, records.ErrCorrupt) || errors.Is(err, ErrCorrupt) {
+		return nil
+	}
+	return recordsError(err)
+}
+
+func (f *fsck) orphanParts(ctx context.Context, id writ.BlobID) error {
+	// A version that was completed or dropped since the owner was read has
+	// another owner now.
+	if owned, _, err := f.partsOwner(ctx, id); err != nil || owned {
+		return err
+	}
+	f.r.Orphans.add(Finding{Problem: OrphanParts, Blob: id.String()})
+	if !f.o.Repair {
+		return nil
+	}
+	err := f.v.update(ctx, func(tx records.Tx) error {
+		tx.Put(dropKey(id), nil)
+		tx.Put(partsOwnerKey(id), dropKey(id))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := f.v.dropParts(ctx, id); err != nil {
+		return err
+	}
+	f.r.Removed++
+	return nil
+}
+
+// data checks that all inline data have their version.
+func (f *fsck) data(ctx context.Context) error {
+	return f.each(ctx, tagData, func(e records.Entry) error {
+		if e.Value == nil {
+			return nil
+		}
+		owned, err := f.dataOwned(ctx, f.v.records, e)
+		if err != nil || owned {
+			return err
+		}
+		orphan := false
+		err = f.v.update(ctx, func(tx records.Tx) error {
+			orphan = false
+			if _, err := tx.Get(ctx, e.Key); errors.Is(err, records.ErrNotFound) {
+				return nil
+			} else if err != nil {
+				return err
+			}
+			owned, err := f.dataOwned(ctx, tx, e)
+			if err != nil || owned {
+				return err
+			}
+			if orphan = true; f.o.Repair {
+				tx.Delete(e.Key)
+			}
+			return nil
+		})
+		if err != nil || !orphan {
+			return err
+		}
+		f.r.Orphans.add(Finding{Problem: OrphanData, Detail: fmt.Sprintf("%d bytes", len(e.Value))})
+		if f.o.Repair {
+			f.r.Removed++
+		}
+		return nil
+	})
+}
+
+func (f *fsck) dataOwned(ctx context.Context, from records.Reader, e records.Entry) (bool, error) {
+	identity, _, err := dataOwner(e.Value)
+	if err != nil {
+		return false, nil
+	}
+	_, r, err := findIdentity(ctx, from, identity)
+	if err != nil {
+		return false, notFoundIsNil(err)
+	}
+	if r != nil && r.inline() && bytes.Equal(dataKey(r.Modified, r.Blob), e.Key) {
+		return true, nil
+	}
+	var id writ.BlobID
+	copy(id[:], e.Key[len(e.Key)-len(id):])
+	kept, err := getKept(ctx, from, id)
+	return kept != nil && kept.Gone != 0, notFoundIsNil(err)
+}
+
+// owners checks that every owner entry's record is there and names the blob.
+func (f *fsck) owners(ctx context.Context) error {
+	return f.each(ctx, tagOwner, func(e records.Entry) error {
+		if e.Value == nil {
+			return nil
+		}
+		named, err := f.names(ctx, f.v.records, e)
+		if err != nil || named {
+			return err
+		}
+		orphan := false
+		err = f.v.update(ctx, func(tx records.Tx) error {
+			orphan = false
+			now, err := tx.Get(ctx, e.Key)
+			if errors.Is(err, records.ErrNotFound) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			named, err := f.names(ctx, tx, records.Entry{Key: e.Key, Value: now})
+			if err != nil || named {
+				return err
+			}
+			if orphan = true; f.o.Repair {
+				tx.Delete(e.Key) // the blob itself is then an orphan, and is met as one
+			}
+			return nil
+		})
+		if err != nil || !orphan {
+			return err
+		}
+		f.r.Orphans.add(f.locate(e.Value, Finding{Problem: OrphanOwner, Blob: fmt.Sprintf("%x", e.Key[1:])}))
+		if f.o.Repair {
+			f.r.Removed++
+		}
+		return nil
+	})
+}
+
+// names reports whether the record that an owner entry points to names the
+// blob.
+func (f *fsck) names(ctx context.Context, from records.Reader, e records.Entry) (bool, error) {
+	if len(e.Value) == 0 {
+		return false, nil
+	}
+	var ref blob.Ref
+	switch e.Value[0] {
+	case tagVersion:
+		_, r, err := findIdentity(ctx, from, e.Value)
+		if err != nil || r == nil {
+			return false, notFoundIsNil(err)
+		}
+		ref, _, err = r.ref()
+		if err != nil {
+			return false, nil
+		}
+	case tagPart:
+		p, err := readPart(ctx, from, e.Value)
+		if err != nil || p == nil {
+			return false, notFoundIsNil(err)
+		}
+		ref = p.Ref
+	case tagKept:
+		id, err := keptOf(e.Value)
+		if err != nil {
+			return false, nil
+		}
+		kept, err := getKept(ctx, from, id)
+		if err != nil || kept == nil || kept.Gone == 0 {
+			return false, notFoundIsNil(err)
+		}
+		var r versionRecord
+		if decode(kept.Record, &r) != nil {
+			return false, nil
+		}
+		if ref, _, err = r.ref(); err != nil {
+			return false, nil
+		}
+	default:
+		return false, nil
+	}
+	return bytes.Equal(ownerKey(ref), e.Key), nil
+}
+
+// maxSuspects bounds how many blobs without an owner are remembered for a
+// second look. Of more than that, the next fsck finds the rest.
+const maxSuspects = 1 << 18
+
+// blobs checks that every blob is owned, or was deleted and waits for its
+// space to be reclaimed.
+func (f *fsck) blobs(ctx context.Context) error {
+	var suspects []blob.Ref
+	var deleted int64
+	damage := f.v.blobs.Walk(ctx, func(ref blob.Ref) error {
+		f.r.Blobs++
+		state, err := f.state(ctx, ref)
+		switch {
+		case err != nil:
+			return err
+		case state == blobDeleted:
+			deleted++
+		case state == blobUnowned && len(suspects) < maxSuspects:
+			suspects = append(suspects, ref)
+		}
+		return nil
+	})
+	if damage != nil && !errors.Is(damage, blob.ErrCorrupt) {
+		return fmt.Errorf("couldn't walk over blobs: %w", blobError(damage))
+	}
+	f.framing(damage)
+	f.r.Deleted = deleted
+	if len(suspects) == 0 {
+		return nil
+	}
+	select { // a write under way names its blob soon
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(f.o.Settle):
+	}
+	for _, ref := range suspects {
+		if err := f.suspect(ctx, ref); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// framing takes the damage of a walk as findings.
+func (f *fsck) framing(err error) {
+	if err == nil {
+		return
+	}
+	list := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		list = joined.Unwrap()
+	}
+	for _, err := range list {
+		one := Finding{Problem: DamagedBlob, Detail: err.Error()}
+		var where *blob.DamageError
+		if errors.As(err, &where) {
+			one.Blob, one.Detail = refText(where.Ref), where.Reason
+		}
+		f.r.Damage.add(one)
+	}
+}
+
+type blobState int
+
+const (
+	blobOwned blobState = iota
+	blobDeleted
+	blobUnowned
+)
+
+func (f *fsck) state(ctx context.Context, ref blob.Ref) (blobState, error) {
+	owner, err := ownerOf(ctx, f.v.records, ref)
+	if err != nil && !errors.Is(err, records.ErrCorrupt) {
+		return 0, err
+	}
+	if owner != nil || err != nil { // a damaged owner entry is a finding of its own
+		return blobOwned, nil
+	}
+	_, err = f.v.records.Get(ctx, deadKey(ref))
+	if errors.Is(err, records.ErrNotFound) {
+		return blobUnowned, nil
+	}
+	return blobDeleted, notFoundIsNil(err)
+}
+
+// suspect looks again at a blob without an owner.
+func (f *fsck) suspect(ctx context.Context, ref blob.Ref) error {
+	state, err := f.state(ctx, ref)
+	if err != nil || state != blobUnowned {
+		return err
+	}
+	r, err := f.v.blobs.Open(ctx, ref)
+	if errors.Is(err, blob.ErrNotFound) {
+		return nil // deleted meanwhile
+	}
+	if err == nil {
+		r.Close()
+	}
+	f.r.Orphans.add(Finding{Problem: OrphanBlob, Blob: refText(ref)})
+	if f.o.Repair {
+		f.v.abandon(ctx, ref)
+		f.r.Removed++
+	}
+	return nil
+}
