@@ -1,0 +1,97 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+
+	"writ/internal/gate"
+	"writ/internal/vault"
+)
+
+// Problem is why a request failed (RFC 9457), in words for a person, with
+// what to do next.
+type Problem struct {
+	Status int    `json:"status"`
+	Title  string `json:"title"`
+	Code   string `json:"code,omitempty" doc:"short name of the kind of problem"`
+	Detail string `json:"detail"`
+	Hint   string `json:"hint,omitempty" doc:"what to do"`
+}
+
+// Error returns the detail.
+func (p *Problem) Error() string { return p.Detail }
+
+// GetStatus implements [huma.StatusError].
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType implements [huma.ContentTypeFilter].
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+// kinds are the errors of the rooms that a client is told apart.
+var kinds = []struct {
+	err    error
+	status int
+	code   string
+	hint   string
+}{
+	{vault.ErrNoCustomer, http.StatusNotFound, "no-customer", "writ customer list shows the customers"},
+	{vault.ErrCustomerExists, http.StatusConflict, "customer-exists", "choose another name, or go on with the customer that is there"},
+	{vault.ErrCustomerName, http.StatusUnprocessableEntity, "customer-name", ""},
+	{vault.ErrNoCredential, http.StatusNotFound, "no-credential", "writ credential list --customer NAME shows a customer's credentials"},
+	{vault.ErrNoBucket, http.StatusNotFound, "no-bucket", "writ bucket list shows the buckets"},
+	{vault.ErrShredded, http.StatusGone, "shredded", "a shredded customer's keys are gone for good; nothing of it opens again"},
+	{gate.ErrShredded, http.StatusGone, "shredded", "a shredded customer's keys are gone for good; nothing of it opens again"},
+	{gate.ErrJournal, http.StatusInternalServerError, "journal-damaged", "writ fsck tells what is damaged"},
+	{gate.ErrPassphrase, http.StatusForbidden, "passphrase", ""},
+	{vault.ErrNotEmpty, http.StatusConflict, "not-empty", "choose a folder that is missing or empty"},
+	{vault.ErrNoSpace, http.StatusInsufficientStorage, "no-space", "make room on the disk; nothing was lost"},
+	{gate.ErrNoSpace, http.StatusInsufficientStorage, "no-space", "make room on the disk; nothing was lost"},
+	{errConfirm, http.StatusUnprocessableEntity, "not-confirmed", "confirm with the customer's name, exactly"},
+	{errRelative, http.StatusUnprocessableEntity, "relative-path", ""},
+	{context.Canceled, 499, "cancelled", ""},
+}
+
+var (
+	errConfirm  = errors.New("the confirmation is not the customer's name: nothing was shredded")
+	errRelative = errors.New("the path is not absolute")
+)
+
+// problem makes an error of a room one of the interface.
+func problem(err error) *Problem {
+	var p *Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	for _, k := range kinds {
+		if errors.Is(err, k.err) {
+			return &Problem{k.status, http.StatusText(k.status), k.code, err.Error(), k.hint}
+		}
+	}
+	return &Problem{Status: http.StatusInternalServerError, Title: http.StatusText(http.StatusInternalServerError), Detail: err.Error()}
+}
+
+// readProblem reads the body of an answer that is no success: a [Problem], or
+// what huma says of a request that has not the right form.
+func readProblem(resp *http.Response) error {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return ErrCut
+	}
+	var p struct {
+		Problem
+		Errors []struct {
+			Message  string `json:"message"`
+			Location string `json:"location"`
+		} `json:"errors"`
+	}
+	if err := json.Unmarshal(body, &p); err != nil || p.Status == 0 {
+		return &Problem{Status: resp.StatusCode, Title: resp.Status, Detail: "the server answered " + resp.Status}
+	}
+	if len(p.Errors) > 0 {
+		p.Detail = p.Errors[0].Location + ": " + p.Errors[0].Message
+	}
+	return &p.Problem
+}
