@@ -33,7 +33,7 @@ func (v *Vault) CompleteUpload(ctx context.Context, s Session, in CompleteInput)
 		if err != nil {
 			return err
 		}
-		c := completion{in: in, up: up}
+		c := completion{in: in, up: up, minPart: v.minPart}
 		if err := c.read(ctx, tx); err != nil {
 			return err
 		}
@@ -118,8 +118,9 @@ func checkPartList(in CompleteInput) error {
 
 // A completion is the parts of one upload held against the client's list.
 type completion struct {
-	in CompleteInput
-	up uploadRecord
+	in      CompleteInput
+	up      uploadRecord
+	minPart int64 // bytes, of all parts but the last
 
 	sum    *wholeChecksum // nil if the parts have none in common
 	index  partIndex
@@ -186,7 +187,7 @@ func (c *completion) take(line CompletePart, p partEntry, last bool) error {
 	if line.Checksum.Value != "" && (line.Checksum.Algorithm != p.Checksum.Algorithm || line.Checksum.Value != p.Checksum.Value) {
 		return c.wrong(line, p.Size, ErrInvalidPart)
 	}
-	if !last && p.Size < MinPartSize {
+	if !last && p.Size < c.minPart {
 		return c.wrong(line, p.Size, ErrPartTooSmall)
 	}
 	switch {

@@ -74,6 +74,7 @@ type Vault struct {
 	reading reading
 	jobs    jobs
 	upkeep  upkeep
+	minPart int64 // [MinPartSize], but in tests
 }
 
 // New returns a vault over rooms that it does not close. It reads nothing:
@@ -82,7 +83,7 @@ func New(cfg Config) (*Vault, error) {
 	if cfg.Gate == nil || cfg.Records == nil || cfg.Blobs == nil {
 		return nil, errors.New("a vault needs a gate, records and blobs")
 	}
-	v := &Vault{gate: cfg.Gate, records: cfg.Records, blobs: cfg.Blobs, now: cfg.Now, log: cfg.Log}
+	v := &Vault{gate: cfg.Gate, records: cfg.Records, blobs: cfg.Blobs, now: cfg.Now, log: cfg.Log, minPart: MinPartSize}
 	if v.now == nil {
 		v.now = time.Now
 	}
