@@ -1,6 +1,6 @@
 // Package disk has the few steps that keyring and journal share for keeping
-// files whole: what was written is durable when the function returns, and a
-// full disk has one error.
+// files whole: what was written is durable when the function returns. It also
+// has the errors that both give.
 package disk
 
 import (
@@ -12,8 +12,12 @@ import (
 	"syscall"
 )
 
-// ErrNoSpace: the disk or a quota is full.
-var ErrNoSpace = errors.New("no space left on the disk")
+var (
+	// ErrNoSpace: the disk or a quota is full.
+	ErrNoSpace = errors.New("no space left on the disk")
+	// ErrClosed: the keys and the journals were closed.
+	ErrClosed = errors.New("the gate is closed")
+)
 
 // Full adds [ErrNoSpace] to an error that says that the disk or a quota is
 // full, and leaves every other as it is.

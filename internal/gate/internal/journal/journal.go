@@ -56,7 +56,7 @@ var (
 	// ErrCorrupt: a file of the journal is not as it was written.
 	ErrCorrupt = errors.New("journal is damaged")
 	// ErrClosed: the journal was closed.
-	ErrClosed = errors.New("journal is closed")
+	ErrClosed = disk.ErrClosed
 )
 
 // Keys are the keys of the journal's own segments. Gate implements it; the

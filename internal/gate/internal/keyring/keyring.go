@@ -86,7 +86,7 @@ var (
 	// customer, KEK or blob, or was altered.
 	ErrWrapped = errors.New("wrapped key doesn't open")
 	// ErrClosed: the keyring was closed.
-	ErrClosed = errors.New("keyring is closed")
+	ErrClosed = disk.ErrClosed
 )
 
 // Options are the settings of a keyring; the zero value is usable.
