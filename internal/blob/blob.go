@@ -115,7 +115,8 @@ type Store interface {
 	// Checkpoint makes a copy of the store in dir, which must not exist, by
 	// hard links where the file system lets it, else by copying. It has
 	// every blob whose Put or Commit returned before the call. dir can be
-	// opened with [Open]. Writers are not held up.
+	// opened with [Open]. Writers are not held up. After an error dir holds
+	// a part, and is the caller's to remove.
 	Checkpoint(ctx context.Context, dir string) (Checkpointed, error)
 
 	// Usage tells what the store takes up. It is cheap.

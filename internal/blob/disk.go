@@ -89,18 +89,36 @@ func openDisk(dir string, opts Options, syncFile func(*os.File) error) (*Disk, e
 	return d, nil
 }
 
+// makeFolders makes the folders of a store that are not there, durably. tmp/
+// is made last: where it is, all others were durable once.
 func makeFolders(dir string) error {
-	for _, sub := range []string{"segments", "files", "tmp"} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), folderMode); err != nil {
-			return err
-		}
-	}
+	tmp := filepath.Join(dir, "tmp")
+	_, err := os.Stat(tmp)
+	changed := err != nil
+	folders := []string{filepath.Join(dir, "segments"), filepath.Join(dir, "files")}
 	for shard := range shards {
-		if err := os.Mkdir(shardPath(dir, shard), folderMode); err != nil && !errors.Is(err, fs.ErrExist) {
+		folders = append(folders, shardPath(dir, shard))
+	}
+	if err := os.MkdirAll(dir, folderMode); err != nil {
+		return err
+	}
+	for _, folder := range folders {
+		switch err := os.Mkdir(folder, folderMode); {
+		case err == nil:
+			changed = true
+		case !errors.Is(err, fs.ErrExist):
 			return err
 		}
 	}
-	return errors.Join(syncDir(filepath.Join(dir, "files")), syncDir(dir), syncDir(filepath.Dir(dir)))
+	if !changed {
+		return nil
+	}
+	for _, folder := range []string{filepath.Join(dir, "files"), dir, filepath.Dir(dir)} {
+		if err := syncDir(folder); err != nil {
+			return err
+		}
+	}
+	return os.MkdirAll(tmp, folderMode)
 }
 
 func (d *Disk) segmentPath(volume uint64) string {

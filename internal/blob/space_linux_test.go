@@ -1,0 +1,187 @@
+package blob
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// skip skips the test for the given reason; where WRIT_TEST_NOSKIP=1 forbids
+// skipping, it fails instead.
+func skip(t *testing.T, reason string) {
+	t.Helper()
+	if os.Getenv("WRIT_TEST_NOSKIP") == "1" {
+		t.Fatalf("skipping is forbidden: %s", reason)
+	}
+	t.Skip(reason)
+}
+
+// tinyDisk returns a folder on a file system of its own with so many bytes.
+func tinyDisk(t *testing.T, size int) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		skip(t, "a disk that fills up needs a tmpfs of its own, and only root may mount one")
+	}
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
+		skip(t, fmt.Sprintf("a disk that fills up needs a tmpfs, which couldn't be mounted: %v", err))
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// putUntilFull puts blobs from several goroutines until the disk is full.
+func putUntilFull(t *testing.T, d *Disk, all *owned, size int) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for w := range 4 {
+		wg.Go(func() {
+			for i := range 10_000 {
+				b := random(uint64(w*10_000+i), size)
+				ref, err := d.Put(t.Context(), b)
+				if err != nil {
+					if !errors.Is(err, ErrNoSpace) || !errors.Is(err, syscall.ENOSPC) {
+						t.Errorf("a full disk gives %v", err)
+					}
+					return
+				}
+				all.mu.Lock()
+				all.refs[ref] = b
+				all.mu.Unlock()
+			}
+			t.Error("the disk was never full")
+		})
+	}
+	wg.Wait()
+}
+
+func wantAll(t *testing.T, d *Disk, all *owned) {
+	t.Helper()
+	for ref, b := range all.refs {
+		want(t, d, ref, b)
+	}
+	refs, err := walk(d)
+	if err != nil {
+		t.Fatalf("Walk: %v", err)
+	}
+	if len(refs) < len(all.refs) {
+		t.Fatalf("Walk saw %d of %d blobs", len(refs), len(all.refs))
+	}
+}
+
+// On a full disk every write says so and leaves nothing; when space returns
+// all is as before, with and without a restart.
+func TestDiskFull(t *testing.T) {
+	dir := tinyDisk(t, 12<<20)
+	opts := small()
+	opts.SegmentSize = 1 << 20
+	d := openTest(t, filepath.Join(dir, "blobs"), opts)
+	all := &owned{refs: make(map[Ref][]byte)}
+	var files []Ref
+	for i := range 4 {
+		files = append(files, uploadTest(t, d, random(uint64(i), 1<<20)))
+	}
+	putUntilFull(t, d, all, 20_000)
+	wantAll(t, d, all)
+	wantFull(t, d)
+
+	// Space returns through the delete of a file.
+	if err := d.Delete(t.Context(), files[0]); err != nil {
+		t.Fatal(err)
+	}
+	b := random(99, 50_000)
+	all.refs[put(t, d, b)] = b
+	putUntilFull(t, d, all, 5000)
+	wantAll(t, d, all)
+
+	// A restart on a full disk.
+	closeTest(t, d)
+	d = openTest(t, filepath.Join(dir, "blobs"), opts)
+	wantAll(t, d, all)
+	putUntilFull(t, d, all, 30_000)
+
+	// Space returns through Reclaim, which has little room to copy to.
+	n := 0
+	for ref := range all.refs {
+		if n++; n%8 != 0 {
+			delete(all.refs, ref)
+		}
+	}
+	all.refs[files[1]], all.refs[files[2]] = random(1, 1<<20), random(2, 1<<20)
+	for range 12 {
+		if _, err := d.Reclaim(t.Context(), all, nil); err != nil && !errors.Is(err, ErrNoSpace) {
+			t.Fatal(err)
+		}
+	}
+	wantAll(t, d, all)
+	if u := d.Usage(); u.SegmentBytes > 4<<20 || u.Files != 2 {
+		t.Fatalf("after Reclaim: %+v", u)
+	}
+	for i := range 40 {
+		b := random(uint64(i), 70_000)
+		all.refs[put(t, d, b)] = b
+	}
+	file := uploadTest(t, d, random(5, 1<<20))
+	all.refs[file] = random(5, 1<<20)
+	wantAll(t, d, all)
+}
+
+// wantFull tries each kind of upload on a full disk.
+func wantFull(t *testing.T, d *Disk) {
+	t.Helper()
+	if u, err := d.Create(t.Context(), 8<<20); !errors.Is(err, ErrNoSpace) {
+		if err == nil {
+			u.Discard()
+		}
+		t.Errorf("Create of 8 MiB: %v", err)
+	}
+	u, err := d.Create(t.Context(), 0)
+	if err != nil {
+		if !errors.Is(err, ErrNoSpace) {
+			t.Errorf("Create: %v", err)
+		}
+		return
+	}
+	defer u.Discard()
+	for range 100 {
+		if _, err = u.Write(random(1, 64<<10)); err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, ErrNoSpace) {
+		t.Errorf("Write: %v", err)
+	}
+	if _, err := u.Commit(t.Context()); !errors.Is(err, ErrNoSpace) {
+		t.Errorf("Commit after a Write that failed: %v", err)
+	}
+	if list, err := os.ReadDir(filepath.Join(d.dir, "tmp")); err != nil || len(list) > 0 {
+		t.Errorf("failed uploads are still there: %v, %v", list, err)
+	}
+}
+
+// A checkpoint on another file system is a copy.
+func TestCheckpointElsewhere(t *testing.T) {
+	d := openTest(t, t.TempDir(), small())
+	ref, file := put(t, d, random(1, 1000)), uploadTest(t, d, random(2, 1000))
+	dir := filepath.Join(tinyDisk(t, 4<<20), "copy")
+	done, err := d.Checkpoint(t.Context(), dir)
+	if err != nil || done.Copied != done.Bytes || done.Files != 1 || done.Segments != 1 {
+		t.Fatalf("Checkpoint: %+v, %v", done, err)
+	}
+	c := openTest(t, dir, small())
+	want(t, c, ref, random(1, 1000))
+	want(t, c, file, random(2, 1000))
+	closeTest(t, c)
+	uploadTest(t, d, random(3, 5<<20))
+	if _, err := d.Checkpoint(t.Context(), filepath.Join(filepath.Dir(dir), "second")); !errors.Is(err, ErrNoSpace) {
+		t.Fatalf("Checkpoint to a full disk: %v", err)
+	}
+}
