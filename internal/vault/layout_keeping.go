@@ -13,7 +13,8 @@ import (
 //
 //	p blob 0000                         the key of the record that names the blob's parts:
 //	                                    an upload's, a version's identity, or a kept record's
-//	t ref                               empty: a blob deleted from a segment that is still there
+//	t ref                               when a blob was deleted from a segment that is still
+//	                                    there: Unix nanoseconds, 8 bytes
 //	e customer                          epoch: 8 bytes, raised by each pin and rotation
 //	P customer pin                      pinRecord
 //	N pin                               the id of the customer of that pin, as text

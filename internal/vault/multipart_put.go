@@ -272,7 +272,7 @@ func (v *Vault) commitPart(ctx context.Context, b Bucket, ref UploadRef, p *part
 		}
 		ch.Bytes = p.Size
 		if before != nil {
-			disown(tx, before.Ref)
+			v.disown(tx, before.Ref)
 			ch.freed.refs = append(ch.freed.refs, before.Ref)
 			ch.Bytes -= before.Size
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"writ/internal/blob"
 	"writ/internal/records"
@@ -49,7 +50,7 @@ func (o owners) Move(ctx context.Context, from, to blob.Ref) (moved bool, err er
 		if moved, err = repoint(ctx, tx, key, from, to); err != nil || !moved {
 			return err
 		}
-		disown(tx, from)
+		o.v.disown(tx, from)
 		tx.Put(ownerKey(to), key)
 		return nil
 	})
@@ -134,11 +135,16 @@ func ownerOf(ctx context.Context, r records.Reader, ref blob.Ref) ([]byte, error
 
 // disown removes a blob's owner, in the transaction that removes the blob
 // from its record.
-func disown(tx records.Tx, ref blob.Ref) {
+func (v *Vault) disown(tx records.Tx, ref blob.Ref) {
 	tx.Delete(ownerKey(ref))
 	if ref.Kind == blob.Segment {
-		tx.Put(deadKey(ref), nil)
+		tx.Put(deadKey(ref), v.deadNow())
 	}
+}
+
+// deadNow is the value of a dead record: when the blob was deleted.
+func (v *Vault) deadNow() []byte {
+	return binary.BigEndian.AppendUint64(nil, uint64(v.now().UnixNano()))
 }
 
 // abandon gives up blobs that were written and never came into a record.
@@ -147,7 +153,7 @@ func (v *Vault) abandon(ctx context.Context, refs ...blob.Ref) {
 	var b records.Batch
 	for _, ref := range refs {
 		if ref.Kind == blob.Segment {
-			b.Put(deadKey(ref), nil)
+			b.Put(deadKey(ref), v.deadNow())
 		}
 	}
 	if b.Len() > 0 {
@@ -187,56 +193,62 @@ func (v *Vault) Reclaim(ctx context.Context, progress Progress) (Reclaimed, erro
 	return r, err
 }
 
-// buryDead removes the dead records of segments that are gone.
+// deadFor is how long the dead records of a segment in which nothing is alive
+// are kept: it is gone by then, however often reclaim runs.
+const deadFor = 24 * time.Hour
+
+// buryDead removes the dead records of segments that are gone: of those in
+// which nothing is owned, and nothing was for a day.
 func (v *Vault) buryDead(ctx context.Context) error {
 	r := records.Prefix([]byte{tagDead})
+	long := v.now().Add(-deadFor).UnixNano()
+	var volume []byte // whose dead records are met
+	var gone bool     // whether it may be buried, as far as is known
+	var first []byte  // its first dead record
+	bury := func() error {
+		if !gone {
+			return nil
+		}
+		return v.buryVolume(ctx, records.Range{Start: first, End: records.PrefixEnd(volume)})
+	}
+	err := eachRecord(ctx, v.records, r, func(e records.Entry) error {
+		if this := deadVolume(e.Key); !bytes.Equal(this, volume) {
+			if err := bury(); err != nil {
+				return err
+			}
+			volume, first = this, e.Key
+			owned, err := v.volumeOwned(ctx, this)
+			if err != nil {
+				return err
+			}
+			gone = !owned
+		}
+		gone = gone && len(e.Value) == 8 && int64(binary.BigEndian.Uint64(e.Value)) < long
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return bury()
+}
+
+// volumeOwned reports whether a blob in the segment is owned, given what its
+// dead records begin with.
+func (v *Vault) volumeOwned(ctx context.Context, dead []byte) (bool, error) {
+	owner := append([]byte{tagOwner}, dead[1:]...)
+	r := records.Prefix(owner)
+	r.Limit, r.KeysOnly = 1, true
+	entries, _, err := v.records.Scan(ctx, r)
+	return len(entries) > 0, recordsError(err)
+}
+
+func (v *Vault) buryVolume(ctx context.Context, r records.Range) error {
 	r.KeysOnly = true
-	var gone []byte // the volume's key prefix that the last look found gone
-	var kept []byte // or still there
 	return eachPage(ctx, v.records, r, func(page []records.Entry) error {
 		var b records.Batch
 		for _, e := range page {
-			volume := deadVolume(e.Key)
-			if !bytes.Equal(volume, gone) && !bytes.Equal(volume, kept) {
-				there, err := v.segmentThere(ctx, e.Key)
-				if err != nil {
-					return err
-				}
-				if there {
-					kept = volume
-				} else {
-					gone = volume
-				}
-			}
-			if bytes.Equal(volume, gone) {
-				b.Delete(e.Key)
-			}
-		}
-		if b.Len() == 0 {
-			return nil
+			b.Delete(e.Key)
 		}
 		return recordsError(v.records.Apply(ctx, &b))
 	})
-}
-
-// segmentThere reports whether the segment of a dead record is still there.
-func (v *Vault) segmentThere(ctx context.Context, key []byte) (bool, error) {
-	ref := blob.Ref{
-		Kind:   blob.Kind(key[1]),
-		Volume: binary.BigEndian.Uint64(key[2:]),
-		Offset: int64(binary.BigEndian.Uint64(key[10:])),
-		Length: 1, // not known here, and not looked at where there is no segment
-	}
-	r, err := v.blobs.Open(ctx, ref)
-	if err == nil {
-		r.Close()
-		return true, nil
-	}
-	if errors.Is(err, blob.ErrNotFound) {
-		return false, nil
-	}
-	if errors.Is(err, blob.ErrCorrupt) {
-		return true, nil
-	}
-	return false, blobError(err)
 }

@@ -162,7 +162,7 @@ func (v *Vault) release(ctx context.Context, tx records.Tx, r *versionRecord) (f
 		return freed{}, err
 	}
 	if kept == nil {
-		return drop(tx, r)
+		return v.drop(tx, r)
 	}
 	kept.Gone, kept.Record = v.now().UnixNano(), encode(r)
 	tx.Put(keptKey(r.Blob), encode(kept))
@@ -179,13 +179,13 @@ func (v *Vault) release(ctx context.Context, tx records.Tx, r *versionRecord) (f
 }
 
 // drop gives up the data of a version that nothing names any more.
-func drop(tx records.Tx, r *versionRecord) (f freed, err error) {
+func (v *Vault) drop(tx records.Tx, r *versionRecord) (f freed, err error) {
 	ref, isBlob, err := r.ref()
 	switch {
 	case err != nil:
 		return f, err
 	case isBlob:
-		disown(tx, ref)
+		v.disown(tx, ref)
 		f.refs = append(f.refs, ref)
 	case r.Parts > 0:
 		tx.Put(dropKey(r.Blob), nil)

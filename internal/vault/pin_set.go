@@ -202,7 +202,7 @@ func (v *Vault) unkeep(ctx context.Context, tx records.Tx, id string, blobID wri
 	if err := decode(kept.Record, &r); err != nil {
 		return freed{}, err
 	}
-	return drop(tx, &r)
+	return v.drop(tx, &r)
 }
 
 // findPin reads a pin by its name. A pin that is being ended is found with
