@@ -176,6 +176,14 @@ func objectError(ref ObjectRef, err error) error {
 	return &ObjectError{ObjectRef: ref, Err: err}
 }
 
+// damaged puts a version's name to an error that says that it is damaged.
+func damaged(ref ObjectRef, err error) error {
+	if errors.Is(err, ErrCorrupt) {
+		return &ObjectError{ObjectRef: ref, Err: err}
+	}
+	return err
+}
+
 // isMissing reports whether err says that a version is not there.
 func isMissing(err error) bool { return errors.Is(err, ErrNoKey) || errors.Is(err, ErrNoVersion) }
 

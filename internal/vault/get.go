@@ -23,7 +23,7 @@ func (v *Vault) Head(ctx context.Context, s Session, in GetInput) (Object, error
 	n := nameIn(b, in.Key)
 	f, err := findData(ctx, v.records, n, in.Version)
 	if err != nil {
-		return Object{}, err
+		return Object{}, damaged(in.ObjectRef, err)
 	}
 	return v.choose(ctx, n, f, in)
 }
@@ -84,7 +84,7 @@ func (v *Vault) get(ctx context.Context, s Session, op string, in GetInput) (Obj
 	for {
 		f, err := findData(ctx, v.records, n, in.Version)
 		if err != nil {
-			return Object{}, err
+			return Object{}, damaged(in.ObjectRef, err)
 		}
 		o, err := v.choose(ctx, n, f, in)
 		if err != nil && !errors.Is(err, errTransientRead) {
