@@ -56,11 +56,12 @@ func (c *chain) dir() string { return filepath.Join(c.j.dir, c.label) }
 func (c *chain) append(e *Entry) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.ready(); err != nil {
+	now := c.j.opts.Now()
+	if err := c.ready(now); err != nil {
 		return err
 	}
 	e.Seq, e.Previous = c.head.Seq+1, c.head.Hash
-	if e.Time = c.j.opts.Now().UTC(); e.Time.Before(c.last) {
+	if e.Time = now.UTC(); e.Time.Before(c.last) {
 		e.Time = c.last
 	}
 	c.buf = e.append(append(c.buf[:0], entryDomain...))
@@ -136,7 +137,7 @@ func (c *chain) forget() {
 
 // ready makes the chain ready for one more entry: read from the disk, and
 // with a tail that is neither too large nor too old.
-func (c *chain) ready() error {
+func (c *chain) ready(now time.Time) error {
 	if err := c.load(); err != nil {
 		return err
 	}
@@ -145,7 +146,7 @@ func (c *chain) ready() error {
 			return err
 		}
 	}
-	if c.first != 0 && c.size < c.j.opts.SegmentBytes && c.j.opts.Now().Sub(c.began) < c.j.opts.SegmentAge {
+	if c.first != 0 && c.size < c.j.opts.SegmentBytes && now.Sub(c.began) < c.j.opts.SegmentAge {
 		return nil
 	}
 	if err := c.end(); err != nil {

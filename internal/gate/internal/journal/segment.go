@@ -2,7 +2,6 @@ package journal
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -123,18 +122,13 @@ func (c *chain) readTail(f *os.File, limit int64, entry func([]byte) error) (seg
 		return h, nil, err
 	}
 	defer key.Erase()
-	b := make([]byte, max(0, limit-int64(h.size())))
-	n, err := f.ReadAt(b, int64(h.size()))
-	if err != nil && err != io.EOF {
-		return h, nil, fmt.Errorf("couldn't read a journal segment: %w", err)
-	}
-	b = b[:n]
-	r, err := seal.OpenTail(bytes.NewReader(b), key, seal.Stream{ID: h.blob})
+	sealed := io.NewSectionReader(f, int64(h.size()), max(0, limit-int64(h.size())))
+	r, err := seal.OpenTail(bufio.NewReaderSize(sealed, readAhead), key, seal.Stream{ID: h.blob})
 	if errors.Is(err, seal.ErrTruncated) {
 		return h, nil, errTorn
 	}
 	if err != nil {
-		return h, nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		return h, nil, readFault(err)
 	}
 	for {
 		record, err := r.Next()
@@ -142,17 +136,37 @@ func (c *chain) readTail(f *os.File, limit int64, entry func([]byte) error) (seg
 			break
 		}
 		if err != nil {
-			return h, r, fmt.Errorf("%w: %w", ErrCorrupt, err)
+			return h, r, readFault(err)
 		}
 		if err := entry(record); err != nil {
 			return h, r, err
 		}
 	}
-	// An end among zeros is one only if nothing else follows.
-	if rest := b[r.Offset():]; len(rest) >= 8 && disk.AllZero(rest[:8]) && !disk.AllZero(rest) {
-		return h, r, ErrCorrupt
+	return h, r, endsClean(sealed, r.Offset())
+}
+
+// readAhead is how much of a segment is read at once.
+const readAhead = 128 << 10
+
+// readFault tells damage from a disk that doesn't read.
+func readFault(err error) error {
+	if errors.Is(err, seal.ErrTail) || errors.Is(err, seal.ErrFormat) || errors.Is(err, seal.ErrKey) {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
-	return h, r, nil
+	return fmt.Errorf("couldn't read a journal segment: %w", err)
+}
+
+// endsClean checks that behind the last entry there is nothing, a frame cut
+// short, or only zeros: an end among zeros is one only if nothing follows.
+func endsClean(sealed *io.SectionReader, end int64) error {
+	b := make([]byte, max(0, sealed.Size()-end))
+	if _, err := sealed.ReadAt(b, end); err != nil && err != io.EOF {
+		return fmt.Errorf("couldn't read a journal segment: %w", err)
+	}
+	if len(b) >= 8 && disk.AllZero(b[:8]) && !disk.AllZero(b) {
+		return ErrCorrupt
+	}
+	return nil
 }
 
 // readClosed gives the entries of a closed segment in their stored form.

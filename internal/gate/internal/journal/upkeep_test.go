@@ -3,7 +3,9 @@ package journal
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -183,6 +185,68 @@ func TestSetAsideGoesOnBehindAGap(t *testing.T) {
 				r.reopen()
 			}
 		})
+	}
+}
+
+// TestFailedSyncIsReadBack fails a sync: what was appended is read back and
+// sealed anew before the journal goes on.
+func TestFailedSyncIsReadBack(t *testing.T) {
+	r := newRoom(t, Options{})
+	c := r.customer()
+	r.fill(c, 3)
+	pipe, other, err := os.Pipe() // cannot be synced
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	ch := r.chains[c]
+	ch.mu.Lock()
+	ch.file.Close()
+	ch.file = pipe
+	ch.mu.Unlock()
+	if err := ch.syncTo(3); err == nil {
+		t.Fatal("a pipe was synced")
+	}
+	r.fill(c, 2)
+	if files := r.files(c); files != "0000000000000001.seg 0000000000000004.tail heads" {
+		t.Errorf("files are %s", files)
+	}
+	r.whole(c, 5)
+	if err := ch.syncTo(5); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCopyWhileAppending(t *testing.T) {
+	r := newRoom(t, Options{SegmentBytes: 2000})
+	c := r.customer()
+	r.fill(c, 30)
+	stop := make(chan struct{})
+	var group sync.WaitGroup
+	group.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				r.fill(c, 1)
+				time.Sleep(time.Millisecond)
+			}
+		}
+	})
+	to := filepath.Join(t.TempDir(), "copy")
+	err := r.Copy(ctx, to)
+	close(stop)
+	group.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := &room{t: t, keys: r.keys, dir: to, opts: r.opts}
+	other.open()
+	defer other.Close()
+	seqs, errs := other.read(c, Query{})
+	if len(errs) > 0 || len(seqs) < 30 || seqs[len(seqs)-1] != uint64(len(seqs)) {
+		t.Errorf("the copy has %d entries, %v", len(seqs), errs)
 	}
 }
 

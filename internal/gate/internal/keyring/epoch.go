@@ -178,7 +178,8 @@ func epochContext(head []byte) []byte { return append([]byte("writ/epoch/v1"), h
 
 // write makes the whole file of a new epoch, durably, in dir.
 func (e *epoch) write(dir string, root *seal.Key, records []record) error {
-	b := e.head(root)
+	b := make([]byte, 0, epochStart+len(records)*recordSize) // GCM grows a slice without reserve
+	b = append(b, e.head(root)...)
 	for i, r := range records {
 		b = e.box.Seal(b, r.encode(), e.recordContext(i))
 	}
