@@ -213,6 +213,10 @@ type Options struct {
 	// Handles is the number of segment files kept open for reading. 0 means
 	// 256. Segments that are being read stay open beyond it.
 	Handles int
+	// Reserve is how many bytes of the disk blobs leave free: below it, Put
+	// and Create are ErrNoSpace, so that deleting, reclaiming and the records
+	// beside find room on a full disk. 0 means none.
+	Reserve int64
 	// Now is the clock. nil means time.Now.
 	Now func() time.Time
 }

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"writ/internal/space"
 )
 
 // Permissions of what lies in the folder. A sealed segment is read-only, as
@@ -33,6 +35,7 @@ type Disk struct {
 	opts     Options
 	handles  *handles
 	files    *files
+	room     space.Watch
 	syncFile func(*os.File) error // syncData; tests make it fail
 
 	// life is read-locked by each call and locked by Close.
@@ -75,6 +78,7 @@ func openDisk(dir string, opts Options, syncFile func(*os.File) error) (*Disk, e
 	d := &Disk{dir: dir, opts: opts.withDefaults(), syncFile: syncFile, segments: make(map[uint64]*segment)}
 	d.handles = newHandles(d.opts.Handles)
 	d.files = newFiles(dir)
+	d.room.Dir = dir
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	if err := makeFolders(dir); err != nil {
 		return nil, fmt.Errorf("couldn't make folders for blobs: %w", spaceError(err))
@@ -151,7 +155,18 @@ func (d *Disk) Put(ctx context.Context, sealed []byte) (Ref, error) {
 		return Ref{}, err
 	}
 	defer d.end()
+	if err := d.spare(int64(len(sealed))); err != nil {
+		return Ref{}, err
+	}
 	return d.put(sealed)
+}
+
+// spare fails with [ErrNoSpace] if n more bytes would reach into the reserve.
+func (d *Disk) spare(n int64) error {
+	if d.opts.Reserve > 0 && d.room.Free()-n < d.opts.Reserve {
+		return fmt.Errorf("%w: %d bytes are kept free", ErrNoSpace, d.opts.Reserve)
+	}
+	return nil
 }
 
 // put is Put without the checks of life.

@@ -3,9 +3,11 @@ package blob
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -15,13 +17,15 @@ import (
 // power is a disk that may lose power: of each file it knows what the last
 // sync had made durable.
 type power struct {
-	mu      sync.Mutex
+	mu      sync.Mutex        // held by a sync, and while the power fails
 	durable map[uint64][]byte // by inode, as names change
 }
 
 // sync notes what is in f when it begins, which is the least that a sync
 // makes durable.
 func (p *power) sync(f *os.File) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -30,8 +34,6 @@ func (p *power) sync(f *os.File) error {
 	if _, err := f.ReadAt(content, 0); err != nil && len(content) > 0 {
 		return err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.durable[inode(info)] = content
 	return nil
 }
@@ -39,7 +41,7 @@ func (p *power) sync(f *os.File) error {
 func inode(info fs.FileInfo) uint64 { return info.Sys().(*syscall.Stat_t).Ino }
 
 // lose makes in to what a disk might hold of from after the power failed:
-// what was synced, and of what was not any sectors, or none.
+// what was synced, and of what was not any sectors, or none. p.mu is held.
 func (p *power) lose(t *testing.T, from, to string, r *rand.Rand) {
 	t.Helper()
 	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
@@ -63,9 +65,7 @@ func (p *power) lose(t *testing.T, from, to string, r *rand.Rand) {
 		if err != nil {
 			return err
 		}
-		p.mu.Lock()
-		durable := append([]byte(nil), p.durable[inode(info)]...)
-		p.mu.Unlock()
+		durable := slices.Clone(p.durable[inode(info)])
 		return os.WriteFile(filepath.Join(to, name), mix(durable, now, r), info.Mode().Perm())
 	})
 	if err != nil {
@@ -127,14 +127,13 @@ func TestPowerLoss(t *testing.T) {
 		})
 	}
 	for loss := range 12 {
-		mu.Lock()
-		before := make(map[Ref]uint64, len(acknowledged))
-		for ref, seed := range acknowledged {
-			before[ref] = seed
-		}
-		mu.Unlock()
 		to := filepath.Join(t.TempDir(), "after")
+		p.mu.Lock()
+		mu.Lock()
+		before := maps.Clone(acknowledged)
+		mu.Unlock()
 		p.lose(t, dir, to, r)
+		p.mu.Unlock()
 		after, err := Open(to, opts)
 		if err != nil {
 			t.Fatalf("loss %d: %v", loss, err)

@@ -37,6 +37,9 @@ func (d *Disk) Create(ctx context.Context, sizeHint int64) (Upload, error) {
 		return nil, err
 	}
 	defer d.end()
+	if err := d.spare(max(sizeHint, 0)); err != nil {
+		return nil, err
+	}
 	path := filepath.Join(d.dir, "tmp", fmt.Sprintf("%016x", newVolume()))
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
@@ -70,6 +73,9 @@ func (u *upload) Write(p []byte) (int, error) {
 		return n, u.failed
 	}
 	if u.size-u.flushed >= flushStep {
+		if u.failed = u.store.spare(0); u.failed != nil {
+			return n, u.failed
+		}
 		startFlush(u.f, u.flushed, u.size-u.flushed)
 		u.flushed = u.size
 	}
