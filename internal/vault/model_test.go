@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -434,4 +436,13 @@ func modelTest(t *testing.T, rooms func(t *testing.T, g *gate.Gate) (records.Sto
 // Whatever is done to a bucket, it is as S3 says.
 func TestVersionsAreAsTheModelSays(t *testing.T) {
 	modelTest(t, func(*testing.T, *gate.Gate) (records.Store, blob.Store) { return records.NewMemory(), blob.NewMemory() })
+}
+
+func TestVersionsOnDiskAreAsTheModelSays(t *testing.T) {
+	dirs := t.TempDir()
+	n := 0
+	modelTest(t, func(t *testing.T, g *gate.Gate) (records.Store, blob.Store) {
+		n++
+		return openRooms(t, g, filepath.Join(dirs, strconv.Itoa(n)))
+	})
 }
