@@ -14,7 +14,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -23,6 +22,7 @@ import (
 
 	"writ/internal/records/internal/cryptfs"
 	"writ/internal/seal"
+	"writ/internal/space"
 )
 
 // Options are what an operator may choose. The zero value is what Writ uses.
@@ -55,7 +55,7 @@ type store struct {
 	values *values
 	dir    string
 	opts   Options
-	room   roomWatch
+	room   space.Watch
 	failed atomic.Pointer[error]
 	once   sync.Once
 }
@@ -76,7 +76,7 @@ func Open(dir string, key *seal.Key, opts Options) (Store, error) {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &store{values: newValues(key), dir: dir, opts: opts, cache: pebble.NewCache(opts.CacheBytes)}
-	s.room.dir = dir
+	s.room.Dir = dir
 	var fs vfs.FS = vfs.Default
 	if !opts.plain {
 		fs = cryptfs.New(fs, key)
@@ -298,7 +298,7 @@ func (s *store) prepare(b *Batch) (prepared, error) {
 	if !adds {
 		need /= 4
 	}
-	if s.room.free() < need {
+	if s.room.Free() < need {
 		return nil, errors.Join(ErrNoSpace, out.Close())
 	}
 	return &pebbleBatch{s, out}, nil
@@ -323,28 +323,6 @@ func (p *pebbleBatch) wait() error {
 		return err
 	}
 	return classify(p.b.Close())
-}
-
-// roomWatch asks the file system for its free space, at most every 10 ms.
-type roomWatch struct {
-	dir  string
-	mu   sync.Mutex
-	when time.Time
-	last int64
-}
-
-func (w *roomWatch) free() int64 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if time.Since(w.when) < 10*time.Millisecond {
-		return w.last
-	}
-	usage, err := vfs.Default.GetDiskUsage(w.dir)
-	if err != nil {
-		return 1 << 62 // unknown: the write itself will tell
-	}
-	w.when, w.last = time.Now(), int64(usage.AvailBytes)
-	return w.last
 }
 
 // snapshot reads the engine at one moment.
