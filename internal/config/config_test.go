@@ -126,7 +126,7 @@ func TestAllAtOnce(t *testing.T) {
 }
 
 func TestTestVariablesPass(t *testing.T) {
-	_, _, err := load(t, "", []string{"WRIT_TEST_NOSKIP=1", "WRIT_PASSPHRASE=x", "WRIT_SOAK_KILLS=1"}, "--data=d")
+	_, _, err := load(t, "", []string{"WRIT_TEST_NOSKIP=1", "WRIT_PASSPHRASE=x", "WRIT_SOAK_KILLS=1", "WRIT_REGOIN=", "WRIT_REGION="}, "--data=d")
 	if err != nil {
 		t.Fatal(err)
 	}

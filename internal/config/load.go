@@ -50,7 +50,8 @@ type Sources struct {
 	// where DIR is the data folder that the environment or the flags name.
 	File string
 	// Environ is in the form of [os.Environ]. Variables that begin with
-	// WRIT_ and name no setting are errors, except those of [Reserved].
+	// WRIT_ and name no setting are errors, except those of [Reserved] and
+	// empty ones, which count as unset.
 	Environ []string
 	// Flags may hold any of the flags of [AddFlags], and others.
 	Flags *pflag.FlagSet
@@ -152,6 +153,9 @@ func (l *loader) environ(environ []string) layer {
 		Prefix:      "WRIT_",
 		EnvironFunc: func() []string { return environ },
 		TransformFunc: func(name, value string) (string, any) {
+			if value == "" { // as unset: whoever cannot unset a variable empties it
+				return "", nil
+			}
 			key, known := byName[name]
 			if !known && !Reserved(name) {
 				l.fail("variable "+name, "no such setting", suggest(strings.ToLower(strings.TrimPrefix(name, "WRIT_")), func(s Setting) string {

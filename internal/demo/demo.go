@@ -1,0 +1,142 @@
+// Package demo tells what Writ does by doing it: a real server in a scratch
+// folder, a third-party S3 client over TLS, and a look at the bytes on disk,
+// at the journal, at what happens when somebody tampers, and at what is left
+// of a customer whose keys were destroyed.
+//
+// Nothing in it is staged: each line that claims something was checked just
+// before, and the demo fails if the check does.
+package demo
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"writ/internal/api"
+	"writ/internal/config"
+	"writ/internal/folder"
+	"writ/internal/gate"
+	"writ/internal/server"
+)
+
+// Options is how the demo is told.
+type Options struct {
+	Out     io.Writer
+	Version string // of the program
+	// Stay keeps the server up after the story, until the context ends, and
+	// tells the reader's own client how to reach it.
+	Stay bool
+}
+
+// Run tells the story. It removes everything that it made before it returns,
+// also when it fails or ctx ends.
+func Run(ctx context.Context, o Options) (err error) {
+	scratch, err := os.MkdirTemp("", "writ-demo-")
+	if err != nil {
+		return fmt.Errorf("couldn't make a scratch folder: %w", err)
+	}
+	s := &story{Options: o, scratch: scratch, data: folder.Folder(filepath.Join(scratch, "data"))}
+	defer func() {
+		if e := s.end(); err == nil {
+			err = e
+		}
+	}()
+	for _, chapter := range []func(context.Context) error{
+		s.start, s.firstCustomer, s.files, s.disk, s.journal, s.stranger, s.tamper, s.shred,
+	} {
+		if err := chapter(ctx); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	if !o.Stay {
+		s.say("", "That was all of it. The server stops now and the scratch folder goes.",
+			"writ demo --stay keeps it up for a client of your own.")
+		return nil
+	}
+	s.invite()
+	<-ctx.Done()
+	s.say("", "Stopping; the scratch folder goes.")
+	return nil
+}
+
+// story is the demo as it is told.
+type story struct {
+	Options
+	scratch string
+	data    folder.Folder
+	server  *server.Server
+	admin   *api.Client
+	chapter int
+
+	clinic, press party
+	kept          []kept // what the clinic put
+}
+
+// say prints lines; with a title it begins a chapter.
+func (s *story) say(title string, lines ...string) {
+	if title != "" {
+		s.chapter++
+		fmt.Fprintf(s.Out, "\n%d. %s\n", s.chapter, title)
+	}
+	for _, line := range lines {
+		fmt.Fprintf(s.Out, "   %s\n", line)
+	}
+}
+
+// start starts the server as writ serve would, on free ports.
+func (s *story) start(ctx context.Context) error {
+	if err := server.Harden(); err != nil {
+		return err
+	}
+	cfg, err := config.Load(config.Sources{Environ: []string{
+		"WRIT_DATA=" + string(s.data), "WRIT_KEY_FILE=" + filepath.Join(s.scratch, "root.key"),
+		"WRIT_S3=127.0.0.1:0", "WRIT_WEB=127.0.0.1:0", "WRIT_METRICS=127.0.0.1:0", "WRIT_DRAIN=2s",
+	}})
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(s.Out, &slog.HandlerOptions{Level: slog.LevelError}))
+	begun := time.Now()
+	s.server, err = server.Start(server.Options{Config: cfg, Unseal: gate.KeyFile(cfg.KeyFile), Version: s.Version, Log: log})
+	if err != nil {
+		return err
+	}
+	if s.admin, err = api.Dial(ctx, s.data); err != nil {
+		return err
+	}
+	at := s.server.Status()
+	line, err := s.handshake(at.S3)
+	if err != nil {
+		return err
+	}
+	s.say("A server starts",
+		fmt.Sprintf("ready after %d ms: S3 on %s", time.Since(begun).Milliseconds(), at.Endpoint),
+		"data folder     "+at.Data,
+		"its own CA      "+at.CAFile+" (clients trust this file; its key lies sealed)",
+		"root key        "+cfg.KeyFile+" (mode 0600, for a start without a person; a passphrase is the other way)",
+		"a handshake     "+line,
+	)
+	return nil
+}
+
+// end stops the server and removes the scratch folder.
+func (s *story) end() error {
+	if s.admin != nil {
+		s.admin.Close()
+	}
+	var err error
+	if s.server != nil {
+		err = s.server.Stop()
+	}
+	if e := os.RemoveAll(s.scratch); err == nil && e != nil {
+		err = fmt.Errorf("couldn't remove the scratch folder: %w", e)
+	}
+	return err
+}

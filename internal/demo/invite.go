@@ -1,0 +1,37 @@
+package demo
+
+import "fmt"
+
+// invite tells a reader's own clients how to reach the server.
+func (s *story) invite() {
+	c := s.clinic.credential
+	s.say("Your turn: the server stays up until ctrl-C")
+	fmt.Fprintf(s.Out, `
+   endpoint    %[1]s
+   CA file     %[2]s
+   access key  %[3]s
+   secret key  %[4]s
+   region      %[5]s
+   bucket      %[6]s
+
+   with the AWS command line:
+     export AWS_ACCESS_KEY_ID=%[3]s AWS_SECRET_ACCESS_KEY=%[4]s
+     export AWS_CA_BUNDLE=%[2]s AWS_DEFAULT_REGION=%[5]s
+     aws --endpoint-url %[1]s s3 ls --recursive s3://%[6]s
+     aws --endpoint-url %[1]s s3 cp README.md s3://%[6]s/
+
+   with rclone:
+     rclone --ca-cert %[2]s --s3-provider Other --s3-endpoint %[1]s \
+       --s3-access-key-id %[3]s --s3-secret-access-key %[4]s \
+       --s3-region %[5]s ls :s3:%[6]s
+
+   with mc:
+     mkdir -p ~/.mc/certs/CAs && cp %[2]s ~/.mc/certs/CAs/writ-demo.pem
+     mc alias set writ-demo %[1]s %[3]s %[4]s
+     mc ls --recursive writ-demo/%[6]s
+
+   and to see who opened what:
+     writ --data %[7]s journal show --customer %[8]s
+     curl -s http://%[9]s/metrics | grep ^writ_
+`, c.Endpoint, c.CAFile, c.AccessKey, c.SecretKey, c.Region, s.clinic.bucket, s.data, s.clinic.name, s.server.Status().Metrics)
+}

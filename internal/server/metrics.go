@@ -1,0 +1,74 @@
+package server
+
+import (
+	"net/http"
+	"net/http/pprof"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// measures are the server's metrics. None has a customer, bucket or object in
+// a label: what is kept of whom is nobody's graph.
+type measures struct {
+	registry *prometheus.Registry
+	requests *prometheus.HistogramVec
+}
+
+func newMeasures(rooms *Rooms, version string) *measures {
+	m := &measures{registry: prometheus.NewRegistry(), requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "writ_s3_request_seconds", Help: "Time from an S3 request's head to its answer.",
+		Buckets: prometheus.ExponentialBuckets(0.0005, 4, 9), // 0.5 ms to 33 s
+	}, []string{"method", "status"})}
+	gauge := func(name, help string, value func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
+	}
+	m.registry.MustRegister(
+		m.requests,
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "writ_build_info", Help: "Version of the program.", ConstLabels: prometheus.Labels{"version": version},
+		}, func() float64 { return 1 }),
+		gauge("writ_blob_segments", "Segments of small and medium blobs.", func() float64 { return float64(rooms.Blobs.Usage().Segments) }),
+		gauge("writ_blob_segment_bytes", "Bytes in segments, dead ones included.", func() float64 { return float64(rooms.Blobs.Usage().SegmentBytes) }),
+		gauge("writ_blob_files", "Blobs in files of their own.", func() float64 { return float64(rooms.Blobs.Usage().Files) }),
+		gauge("writ_blob_file_bytes", "Bytes in files of their own.", func() float64 { return float64(rooms.Blobs.Usage().FileBytes) }),
+		gauge("writ_records_disk_bytes", "Bytes of the records' files.", func() float64 { return float64(rooms.Records.Stats().DiskBytes) }),
+		gauge("writ_records_log_bytes", "Bytes that a start would replay.", func() float64 { return float64(rooms.Records.Stats().LogBytes) }),
+		gauge("writ_records_memory_bytes", "Bytes of memory that the records use.", func() float64 { return float64(rooms.Records.Stats().MemoryUsed) }),
+	)
+	return m
+}
+
+// answered is told of every S3 answer, for metrics and traces.
+func (s *Server) answered(method string, status int, took time.Duration) {
+	s.measure.requests.WithLabelValues(known(method), strconv.Itoa(status)).Observe(took.Seconds())
+	s.tracing.span("S3 "+known(method), status, took)
+}
+
+// known keeps what a stranger sends as a method from becoming a label.
+func known(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete, http.MethodOptions:
+		return method
+	}
+	return "other"
+}
+
+// metricsPages is what the loopback listener serves.
+func (s *Server) metricsPages() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.measure.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", healthy)
+	mux.Handle("GET /readyz", &s.ready)
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
+}

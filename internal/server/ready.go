@@ -1,0 +1,28 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"sync/atomic"
+)
+
+// readiness says why the server is not ready; "" when it is.
+type readiness struct{ reason atomic.Pointer[string] }
+
+func (r *readiness) set(reason string) { r.reason.Store(&reason) }
+
+// ServeHTTP answers /readyz.
+func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	if why := r.reason.Load(); why == nil || *why != "" {
+		text := "starting"
+		if why != nil {
+			text = *why
+		}
+		http.Error(w, text, http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+// healthy answers /healthz: the process runs and answers.
+func healthy(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }

@@ -1,0 +1,104 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"writ/internal/api"
+	"writ/internal/blob"
+	"writ/internal/config"
+	"writ/internal/folder"
+	"writ/internal/gate"
+	"writ/internal/records"
+	"writ/internal/seal"
+	"writ/internal/vault"
+)
+
+// Rooms are the opened parts of a data folder, from the gate up to the vault.
+// The folder is locked while they are open.
+type Rooms struct {
+	Folder  folder.Folder
+	Gate    *gate.Gate
+	Records records.Store
+	Blobs   blob.Store
+	Vault   *vault.Vault
+	key     *seal.Key // of the records
+	now     func() time.Time
+	log     *slog.Logger
+	failed  chan error // gets the error after which the records refuse to write
+}
+
+// OpenRooms opens a data folder; with create it makes a new one if the folder
+// is missing or empty. Errors are those of the folder, the gate and the
+// stores; see [gate.Open].
+func OpenRooms(cfg *config.Config, unseal gate.Unsealer, create bool, log *slog.Logger) (*Rooms, error) {
+	r := &Rooms{Folder: folder.Folder(cfg.Data), now: time.Now, log: log, failed: make(chan error, 1)}
+	prepare := r.Folder.Check
+	if create {
+		prepare = r.Folder.Prepare
+	}
+	if err := prepare(); err != nil {
+		return nil, err
+	}
+	if err := r.open(cfg, unseal); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// blobReserve is how many bytes of the disk blobs leave free. It is more than
+// the records leave (24 MiB), so that a disk filled with objects still takes
+// the records, journal entries and deletes that empty it again.
+const blobReserve = 64 << 20
+
+func (r *Rooms) open(cfg *config.Config, unseal gate.Unsealer) (err error) {
+	r.Gate, err = gate.Open(gate.Config{
+		Dir: cfg.Data, Unseal: unseal, KEKTTL: cfg.KeyTTL, JournalKeep: cfg.Journal.Keep, JournalFsync: cfg.Journal.Fsync, Now: r.now, Log: r.log,
+	})
+	if err != nil {
+		return err
+	}
+	r.key = r.Gate.StoreKey("records") // in use as long as the records are
+	if r.Records, err = records.Open(r.Folder.Records(), r.key, records.Options{
+		Log: r.log, Failed: func(err error) { r.failed <- err },
+	}); err != nil {
+		return fmt.Errorf("couldn't open the records: %w", err)
+	}
+	blobs, err := blob.Open(r.Folder.Blobs(), blob.Options{Now: r.now, Reserve: blobReserve})
+	if err != nil {
+		return fmt.Errorf("couldn't open the blobs: %w", err)
+	}
+	r.Blobs = blobs
+	r.Vault, err = vault.New(vault.Config{Gate: r.Gate, Records: r.Records, Blobs: r.Blobs, Now: r.now, Log: r.log})
+	if err != nil {
+		return fmt.Errorf("couldn't open the vault: %w", err)
+	}
+	return nil
+}
+
+// Close closes what is open, down to the gate.
+func (r *Rooms) Close() error {
+	var errs []error
+	if r.Blobs != nil {
+		errs = append(errs, r.Blobs.Close())
+	}
+	if r.Records != nil {
+		errs = append(errs, r.Records.Close())
+	}
+	if r.key != nil {
+		r.key.Erase()
+	}
+	if r.Gate != nil {
+		errs = append(errs, r.Gate.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Administration is the rooms as the administration sees them; running tells
+// where the server listens, or is nil.
+func (r *Rooms) Administration(version string, running func() api.Server) api.Rooms {
+	return api.Rooms{Vault: r.Vault, Gate: r.Gate, Folder: r.Folder, Version: version, Server: running, Now: r.now, Log: r.log}
+}
