@@ -103,6 +103,8 @@ type fsck struct {
 	verifiers map[writ.CustomerID]*gate.Verifier
 	buckets   map[writ.BucketName]writ.CustomerID
 	sums      map[writ.CustomerID]*Usage
+	named     map[blob.Ref]bool    // by a record, though not listed as owned: no orphans
+	namedIDs  map[writ.BlobID]bool // likewise, of parts
 	total     int64
 }
 
@@ -132,6 +134,8 @@ func (v *Vault) Fsck(ctx context.Context, o FsckOptions) (Report, error) {
 		verifiers: make(map[writ.CustomerID]*gate.Verifier),
 		buckets:   make(map[writ.BucketName]writ.CustomerID),
 		sums:      make(map[writ.CustomerID]*Usage),
+		named:     make(map[blob.Ref]bool),
+		namedIDs:  make(map[writ.BlobID]bool),
 		total:     usage.SegmentBytes + usage.FileBytes,
 	}
 	before, err := f.usage(ctx)

@@ -46,12 +46,13 @@ func (f *fsck) parts(ctx context.Context) error {
 // partsOwner looks whether the record that the parts of id name is there and
 // names them.
 func (f *fsck) partsOwner(ctx context.Context, id writ.BlobID) (owned bool, counts writ.CustomerID, err error) {
-	identity, err := f.v.records.Get(ctx, partsOwnerKey(id))
-	if errors.Is(err, records.ErrNotFound) || errors.Is(err, records.ErrCorrupt) || err == nil && len(identity) == 0 {
-		return false, "", nil
+	if f.namedIDs[id] {
+		return true, "", nil
 	}
-	if err != nil {
-		return false, "", recordsError(err)
+	identity, err := f.v.records.Get(ctx, partsOwnerKey(id))
+	if err != nil || len(identity) == 0 {
+		owned, err = judge(false, err)
+		return owned, "", err
 	}
 	switch identity[0] {
 	case tagUpload:
@@ -59,32 +60,47 @@ func (f *fsck) partsOwner(ctx context.Context, id writ.BlobID) (owned bool, coun
 		if err != nil {
 			return false, "", nil
 		}
-		value, err := f.v.records.Get(ctx, identity)
-		var up uploadRecord
-		if err != nil || decode(value, &up) != nil {
-			return false, "", notFoundIsNil(err)
-		}
-		return up.Blob == id, owner, nil
+		up, err := f.readUpload(ctx, identity)
+		owned, err = judge(err == nil && up.Blob == id, err)
+		return owned, owner, err
 	case tagVersion:
 		_, r, err := findIdentity(ctx, f.v.records, identity)
-		return r != nil && r.Blob == id, "", notFoundIsNil(err)
+		owned, err = judge(r != nil && r.Blob == id, err)
+		return owned, "", err
 	case tagDrop:
 		customer, err := f.v.records.Get(ctx, dropKey(id))
-		return err == nil, writ.CustomerID(customer), notFoundIsNil(err)
+		owned, err = judge(err == nil, err)
+		return owned, writ.CustomerID(customer), err
 	case tagKept:
 		kept, err := getKept(ctx, f.v.records, id)
-		return kept != nil && kept.Gone != 0, "", notFoundIsNil(err)
+		owned, err = judge(kept != nil && kept.Gone != 0, err)
+		return owned, "", err
 	}
 	return false, "", nil
 }
 
-// notFoundIsNil leaves the errors that end a check: not those of a record that
-// is missing or damaged, which are findings.
-func notFoundIsNil(err error) error {
-	if errors.Is(err, records.ErrNotFound) || errors.Is(err, records.ErrCorrupt) || errors.Is(err, ErrCorrupt) {
-		return nil
+func (f *fsck) readUpload(ctx context.Context, key []byte) (up uploadRecord, err error) {
+	value, err := f.v.records.Get(ctx, key)
+	if err != nil {
+		return up, err
 	}
-	return recordsError(err)
+	return up, decode(value, &up)
+}
+
+// judge says whether something is owned, given what was read of its owner and
+// with what error. An owner's record that is damaged is a finding elsewhere;
+// what it named is no orphan, for a backup may have the record whole. Other
+// errors end the check.
+func judge(owned bool, err error) (bool, error) {
+	switch {
+	case err == nil:
+		return owned, nil
+	case errors.Is(err, records.ErrNotFound):
+		return false, nil
+	case errors.Is(err, records.ErrCorrupt), errors.Is(err, ErrCorrupt):
+		return true, nil
+	}
+	return false, recordsError(err)
 }
 
 func (f *fsck) orphanParts(ctx context.Context, id writ.BlobID) error {
@@ -157,7 +173,7 @@ func (f *fsck) dataOwned(ctx context.Context, from records.Reader, e records.Ent
 	}
 	_, r, err := findIdentity(ctx, from, identity)
 	if err != nil {
-		return false, notFoundIsNil(err)
+		return judge(false, err)
 	}
 	if r != nil && r.inline() && bytes.Equal(dataKey(r.Modified, r.Blob), e.Key) {
 		return true, nil
@@ -165,7 +181,7 @@ func (f *fsck) dataOwned(ctx context.Context, from records.Reader, e records.Ent
 	var id writ.BlobID
 	copy(id[:], e.Key[len(e.Key)-len(id):])
 	kept, err := getKept(ctx, from, id)
-	return kept != nil && kept.Gone != 0, notFoundIsNil(err)
+	return judge(kept != nil && kept.Gone != 0, err)
 }
 
 // owners checks that every owner entry's record is there and names the blob.
@@ -219,16 +235,15 @@ func (f *fsck) names(ctx context.Context, from records.Reader, e records.Entry) 
 	case tagVersion:
 		_, r, err := findIdentity(ctx, from, e.Value)
 		if err != nil || r == nil {
-			return false, notFoundIsNil(err)
+			return judge(false, err)
 		}
-		ref, _, err = r.ref()
-		if err != nil {
-			return false, nil
+		if ref, _, err = r.ref(); err != nil {
+			return judge(false, err)
 		}
 	case tagPart:
 		p, err := readPart(ctx, from, e.Value)
 		if err != nil || p == nil {
-			return false, notFoundIsNil(err)
+			return judge(false, err)
 		}
 		ref = p.Ref
 	case tagKept:
@@ -238,14 +253,14 @@ func (f *fsck) names(ctx context.Context, from records.Reader, e records.Entry) 
 		}
 		kept, err := getKept(ctx, from, id)
 		if err != nil || kept == nil || kept.Gone == 0 {
-			return false, notFoundIsNil(err)
+			return judge(false, err)
 		}
 		var r versionRecord
-		if decode(kept.Record, &r) != nil {
-			return false, nil
+		if err := decode(kept.Record, &r); err != nil {
+			return judge(false, err)
 		}
 		if ref, _, err = r.ref(); err != nil {
-			return false, nil
+			return judge(false, err)
 		}
 	default:
 		return false, nil
@@ -328,14 +343,14 @@ func (f *fsck) state(ctx context.Context, ref blob.Ref) (blobState, error) {
 	if err != nil && !errors.Is(err, records.ErrCorrupt) {
 		return 0, err
 	}
-	if owner != nil || err != nil { // a damaged owner entry is a finding of its own
+	if owner != nil || err != nil || f.named[ref] { // what is wrong with those is found elsewhere
 		return blobOwned, nil
 	}
 	_, err = f.v.records.Get(ctx, deadKey(ref))
-	if errors.Is(err, records.ErrNotFound) {
-		return blobUnowned, nil
+	if dead, err := judge(err == nil, err); err != nil || dead {
+		return blobDeleted, err
 	}
-	return blobDeleted, notFoundIsNil(err)
+	return blobUnowned, nil
 }
 
 // suspect looks again at a blob without an owner.

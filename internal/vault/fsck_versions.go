@@ -210,6 +210,11 @@ func (f *fsck) blob(ctx context.Context, identity []byte, ref blob.Ref, part int
 	}
 	if !bytes.Equal(owner, identity) {
 		l.found(MissingOwner, part, refText(ref), "reclaim may remove it")
+		if len(f.named) < maxSuspects {
+			f.named[ref] = true
+		} else {
+			f.o.Repair = false // what is damaged so far is not to be cleaned up
+		}
 	}
 	src, err := f.v.blobs.Open(ctx, ref)
 	switch {
@@ -283,6 +288,7 @@ func (f *fsck) partsOwned(ctx context.Context, id writ.BlobID, identity []byte, 
 	}
 	if !bytes.Equal(owner, identity) {
 		l.found(MissingOwner, 0, id.String(), "its parts name another owner")
+		f.namedIDs[id] = true
 	}
 	return nil
 }

@@ -126,7 +126,8 @@ func TestWritesDuringRotation(t *testing.T) {
 			r.want(r.clinic, v.ObjectRef, fmt.Sprint("body ", i))
 		}
 	}()
-	for range 10 {
+	for range 30 {
+		time.Sleep(3 * time.Millisecond)
 		if _, err := r.RotateCustomer(r.ctx, r.clinic.Customer, RotateOptions{Retire: true}); err != nil {
 			t.Fatal(err)
 		}
