@@ -16,9 +16,11 @@ import (
 // docs/performance.md.
 const (
 	// inlineLimit is up to how many bytes of plaintext lie in a record. They
-	// cost one sync instead of two, and twice the writing, since the records'
-	// log holds them too.
-	inlineLimit = 16 << 10
+	// cost one sync instead of two, but are written at least twice, to the
+	// records' log and to their tables. Of 8 writers at once, a durable Put
+	// took 0.27 ms inline and 0.46 ms in a segment at 4 KiB, 0.46 and 0.46 ms
+	// at 8 KiB.
+	inlineLimit = 8 << 10
 	// segmentLimit is up to how many bytes of plaintext share a segment of
 	// the blob store, and a sync, with others. Sealed they are in memory
 	// until then.
