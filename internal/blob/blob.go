@@ -48,7 +48,8 @@ var (
 	ErrCorrupt = errors.New("blob damaged")
 	// ErrNoSpace reports that the disk or a quota is full. Nothing was
 	// written; the same call succeeds when space has returned. It comes
-	// wrapped together with the system's error (ENOSPC, EDQUOT).
+	// wrapped together with the system's error (ENOSPC, EDQUOT) if it was the
+	// system that refused, and not Options.Reserve.
 	ErrNoSpace = errors.New("no space left for blobs")
 	// ErrTooLarge reports a blob longer than [MaxPut] given to Put.
 	ErrTooLarge = errors.New("blob too large for a segment")
@@ -213,8 +214,8 @@ type Options struct {
 	// Handles is the number of segment files kept open for reading. 0 means
 	// 256. Segments that are being read stay open beyond it.
 	Handles int
-	// Reserve is how many bytes of the disk blobs leave free: below it, Put
-	// and Create are ErrNoSpace, so that deleting, reclaiming and the records
+	// Reserve is how many bytes of the disk blobs leave free: below it, Put,
+	// Create and an upload that goes on are ErrNoSpace, so that deleting, reclaiming and the records
 	// beside find room on a full disk. 0 means none.
 	Reserve int64
 	// Now is the clock. nil means time.Now.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // skip skips the test for the given reason; where WRIT_TEST_NOSKIP=1 forbids
@@ -131,6 +132,62 @@ func TestDiskFull(t *testing.T) {
 	}
 	file := uploadTest(t, d, random(5, 1<<20))
 	all.refs[file] = random(5, 1<<20)
+	wantAll(t, d, all)
+}
+
+// The reserve stays free whatever is put, and is there for Reclaim to use.
+func TestReserve(t *testing.T) {
+	dir := tinyDisk(t, 12<<20)
+	opts := small()
+	opts.Reserve = 4 << 20
+	d := openTest(t, filepath.Join(dir, "blobs"), opts)
+	u, err := d.Create(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer u.Discard()
+	for range 200 {
+		if _, err = u.Write(random(1, 64<<10)); err != nil {
+			break
+		}
+		time.Sleep(time.Millisecond) // free space is asked for every 10 ms
+	}
+	if !errors.Is(err, ErrNoSpace) {
+		t.Fatalf("an upload went on into the reserve: %v", err)
+	}
+	u.Discard()
+	time.Sleep(20 * time.Millisecond)
+
+	all := &owned{refs: make(map[Ref][]byte)}
+	for i := range 1000 {
+		b := random(uint64(i), 20_000)
+		ref, putErr := d.Put(t.Context(), b)
+		if err = putErr; err != nil {
+			break
+		}
+		all.refs[ref] = b
+		time.Sleep(100 * time.Microsecond)
+	}
+	var free syscall.Statfs_t
+	if statErr := syscall.Statfs(dir, &free); statErr != nil {
+		t.Fatal(statErr)
+	}
+	if left := int64(free.Bavail) * free.Bsize; !errors.Is(err, ErrNoSpace) || left < 3<<20 {
+		t.Fatalf("%d bytes are left of the reserve, %v", left, err)
+	}
+	if _, err := d.Create(t.Context(), 1<<20); !errors.Is(err, ErrNoSpace) {
+		t.Fatalf("Create: %v", err)
+	}
+	// Half of each segment dies; moving the rest needs the reserve.
+	n := 0
+	for ref := range all.refs {
+		if n++; n%2 == 0 {
+			delete(all.refs, ref)
+		}
+	}
+	if done, err := d.Reclaim(t.Context(), all, nil); err != nil || done.Moved == 0 {
+		t.Fatalf("Reclaim: %+v, %v", done, err)
+	}
 	wantAll(t, d, all)
 }
 
