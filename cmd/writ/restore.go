@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -60,6 +59,9 @@ backup --keys made, as long as that has not expired.`,
 		}
 		if !*asJSON {
 			printRestored(cmd.OutOrStdout(), r)
+		}
+		if !r.Keys {
+			fmt.Fprintf(cmd.ErrOrStderr(), "writ: hint: keys/ was not brought back, and without it nothing opens; put a copy of it into %s\n", r.Data)
 		}
 		if r.Keys && !*unchecked {
 			checked, err := checkHere(cmd.Context(), cfg)
@@ -122,9 +124,6 @@ func printRestored(w io.Writer, r restored) {
 	}
 	for _, one := range r.Extra {
 		fmt.Fprintf(w, "  left out, not part of the backup: %s\n", one)
-	}
-	if !r.Keys {
-		fmt.Fprintf(os.Stderr, "writ: hint: keys/ was not brought back, and without it nothing opens; give --keys, or put it into %s\n", r.Data)
 	}
 }
 

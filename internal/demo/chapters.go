@@ -147,6 +147,13 @@ func (s *story) shred(ctx context.Context) error {
 	if unread == nil {
 		return errors.New("a shredded customer's journal still opens")
 	}
+	gone, err := s.admin.Customer(ctx, s.press.name)
+	if err != nil {
+		return fmt.Errorf("couldn't look at the customer: %w", err)
+	}
+	if gone.Shredded == nil || gone.KeyVersion != 0 {
+		return errors.New("a shredded customer still has keys")
+	}
 	if err := s.same(ctx, s.clinic, s.kept[0]); err != nil {
 		return err
 	}
@@ -154,6 +161,7 @@ func (s *story) shred(ctx context.Context) error {
 		"before   GET drafts/drafts/sources.txt gave what was put",
 		"now      "+s3Error(refused),
 		"journal  "+unread.Error(),
+		"keys     none, destroyed at "+gone.Shredded.Format("15:04:05")+"; what its bytes leave on the disk is noise",
 		"nobody has what would open its bytes, this server's operator neither; harbour-clinic still reads its own",
 	)
 	return nil

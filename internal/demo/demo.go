@@ -8,12 +8,15 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"time"
 
 	"writ/internal/api"
@@ -73,6 +76,7 @@ type story struct {
 	data    folder.Folder
 	server  *server.Server
 	admin   *api.Client
+	log     logbook
 	chapter int
 
 	clinic, press party
@@ -102,7 +106,7 @@ func (s *story) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(s.Out, &slog.HandlerOptions{Level: slog.LevelError}))
+	log := slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelError}))
 	begun := time.Now()
 	s.server, err = server.Start(server.Options{Config: cfg, Unseal: gate.KeyFile(cfg.KeyFile), Version: s.Version, Log: log})
 	if err != nil {
@@ -139,4 +143,29 @@ func (s *story) end() error {
 		err = fmt.Errorf("couldn't remove the scratch folder: %w", e)
 	}
 	return err
+}
+
+// logbook keeps what the server logged, to be shown where it is of interest.
+type logbook struct {
+	mu   sync.Mutex // guards text
+	text bytes.Buffer
+}
+
+// Write implements [io.Writer].
+func (l *logbook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// take returns the lines since the last time.
+func (l *logbook) take() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	text := strings.TrimRight(l.text.String(), "\n")
+	l.text.Reset()
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
 }

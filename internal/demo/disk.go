@@ -153,9 +153,14 @@ func (s *story) tamper(ctx context.Context) error {
 	rel, _ := filepath.Rel(s.scratch, sealed)
 	s.say("Somebody changes one bit on the disk",
 		fmt.Sprintf("byte %d of %s, xor 1; then GET %s", at, rel, whole.key),
-		fmt.Sprintf("the transfer broke off after %d of %d bytes, all of them right: %s", n, whole.size, s3Error(refused)),
-		"a wrong byte was never served; with the bit put back the object is whole again",
+		fmt.Sprintf("the transfer broke off after %d of %d bytes: %s", n, whole.size, s3Error(refused)),
 	)
+	for _, line := range s.log.take() {
+		if _, message, found := strings.Cut(line, " msg="); found {
+			s.say("", "the server's log, without a name in it: "+message)
+		}
+	}
+	s.say("", "a wrong byte was never served; with the bit put back the object is whole again")
 	return nil
 }
 
