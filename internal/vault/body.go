@@ -3,7 +3,6 @@ package vault
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -270,9 +269,4 @@ func (b *buffer) put() {
 	if b.pool != nil {
 		b.pool.Put(b)
 	}
-}
-
-// bodyError reports whether err is about what the client sent.
-func bodyError(err error) bool {
-	return errors.Is(err, ErrIncomplete) || errors.Is(err, ErrTooLong) || errors.Is(err, ErrTooLarge)
 }

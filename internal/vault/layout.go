@@ -190,12 +190,6 @@ func dataOwner(value []byte) (identity, sealed []byte, err error) {
 	return value[2:n], value[n:], nil
 }
 
-// appendDataOwner begins the value of a record of inline data; the sealed
-// object follows.
-func appendDataOwner(dst, identity []byte) []byte {
-	return append(binary.BigEndian.AppendUint16(dst, uint16(len(identity))), identity...)
-}
-
 // A name is the name of an object wherever its versions lie.
 type name struct {
 	owner  writ.CustomerID

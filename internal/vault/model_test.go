@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -407,9 +408,13 @@ func (x *machine) check(t *rapid.T) {
 	}
 }
 
-func modelTest(t *testing.T, rooms func(t *testing.T, g *gate.Gate) (records.Store, blob.Store)) {
+// modelTest runs the machine some times, each over new rooms.
+func modelTest(t *testing.T, times int, rooms func(t *testing.T, g *gate.Gate) (records.Store, blob.Store)) {
 	g := openGate(t, t.TempDir())
 	rapid.Check(t, func(rt *rapid.T) {
+		if times--; times < 0 {
+			return
+		}
 		r, b := rooms(t, g)
 		x := &machine{r: assemble(t, g, r, b), m: &model{keys: map[string][]modelVersion{}}}
 		x.s = x.r.clinic
@@ -435,13 +440,14 @@ func modelTest(t *testing.T, rooms func(t *testing.T, g *gate.Gate) (records.Sto
 
 // Whatever is done to a bucket, it is as S3 says.
 func TestVersionsAreAsTheModelSays(t *testing.T) {
-	modelTest(t, func(*testing.T, *gate.Gate) (records.Store, blob.Store) { return records.NewMemory(), blob.NewMemory() })
+	modelTest(t, math.MaxInt, func(*testing.T, *gate.Gate) (records.Store, blob.Store) { return records.NewMemory(), blob.NewMemory() })
 }
 
 func TestVersionsOnDiskAreAsTheModelSays(t *testing.T) {
 	dirs := t.TempDir()
 	n := 0
-	modelTest(t, func(t *testing.T, g *gate.Gate) (records.Store, blob.Store) {
+	// Each step waits for the disk.
+	modelTest(t, 20, func(t *testing.T, g *gate.Gate) (records.Store, blob.Store) {
 		n++
 		return openRooms(t, g, filepath.Join(dirs, strconv.Itoa(n)))
 	})
