@@ -16,13 +16,25 @@ import (
 )
 
 // Key is 32 secret bytes. No method returns them, and every way of printing
-// or encoding it gives "[key]".
-type Key struct{ b [KeySize]byte }
+// or encoding it gives "[key]", or an address.
+type Key struct {
+	// A pointer to a pointer, because package fmt looks into unexported
+	// fields, past the methods of what they hold and through one pointer; of
+	// this one it prints an address, whatever the verb.
+	p **[KeySize]byte
+}
+
+// keyOf makes a key of bytes that become its own.
+func keyOf(b *[KeySize]byte) *Key { return &Key{&b} }
+
+func emptyKey() *Key { return keyOf(new([KeySize]byte)) }
+
+func (k *Key) bytes() []byte { return (*k.p)[:] }
 
 // NewKey returns a fresh random key.
 func NewKey() *Key {
-	k := new(Key)
-	rand.Read(k.b[:]) // never fails (crypto/rand, since Go 1.24)
+	k := emptyKey()
+	rand.Read(k.bytes()) // never fails (crypto/rand, since Go 1.24)
 	return k
 }
 
@@ -32,27 +44,27 @@ func KeyFromBytes(b []byte) (*Key, error) {
 	if len(b) != KeySize {
 		return nil, fmt.Errorf("a key has %d bytes, not %d", KeySize, len(b))
 	}
-	return &Key{[KeySize]byte(b)}, nil
+	k := emptyKey()
+	copy(k.bytes(), b)
+	return k, nil
 }
 
 // Erase overwrites the key in memory. A key is used no more after it.
-func (k *Key) Erase() { clear(k.b[:]) }
+func (k *Key) Erase() { clear(k.bytes()) }
 
 // Equal compares in constant time.
 func (k *Key) Equal(other *Key) bool {
-	return subtle.ConstantTimeCompare(k.b[:], other.b[:]) == 1
+	return subtle.ConstantTimeCompare(k.bytes(), other.bytes()) == 1
 }
 
 // Derive returns another key: HKDF-SHA-256 (RFC 5869) of this one with the
 // salt, and the info text after the name of the format.
 func (k *Key) Derive(salt []byte, info string) *Key {
-	out, err := hkdf.Key(sha256.New, k.b[:], salt, format+" derive "+info, KeySize)
+	out, err := hkdf.Key(sha256.New, k.bytes(), salt, format+" derive "+info, KeySize)
 	if err != nil {
 		panic("seal: HKDF of 32 bytes cannot fail: " + err.Error())
 	}
-	d := &Key{[KeySize]byte(out)}
-	clear(out)
-	return d
+	return keyOf((*[KeySize]byte)(out))
 }
 
 const redacted = "[key]"
@@ -91,7 +103,7 @@ func (k *Key) aead() cipher.AEAD {
 // records, which needs a keystream that can be entered anywhere; it gives the
 // key away to nobody.
 func (k *Key) Block() cipher.Block {
-	block, err := aes.NewCipher(k.b[:])
+	block, err := aes.NewCipher(k.bytes())
 	if err != nil {
 		panic("seal: AES with 32 bytes cannot fail: " + err.Error())
 	}
@@ -103,7 +115,7 @@ const wrapLabel = format + " wrap"
 // Wrap seals a key under a key-encryption key: [WrappedSize] bytes. The
 // context (which customer, which version, which blob) is bound in.
 func Wrap(kek *Key, context []byte, k *Key) []byte {
-	return kek.aead().Seal(make([]byte, 0, WrappedSize), nil, k.b[:], wrapData(context))
+	return kek.aead().Seal(make([]byte, 0, WrappedSize), nil, k.bytes(), wrapData(context))
 }
 
 // Unwrap opens what [Wrap] sealed with the same key and context; [ErrKey] on
@@ -112,8 +124,8 @@ func Unwrap(kek *Key, context, wrapped []byte) (*Key, error) {
 	if len(wrapped) != WrappedSize {
 		return nil, fmt.Errorf("%w: a wrapped key has %d bytes, not %d", ErrKey, WrappedSize, len(wrapped))
 	}
-	k := new(Key)
-	plain, err := kek.aead().Open(k.b[:0], nil, wrapped, wrapData(context))
+	k := emptyKey()
+	plain, err := kek.aead().Open(k.bytes()[:0], nil, wrapped, wrapData(context))
 	if err != nil || len(plain) != KeySize {
 		return nil, fmt.Errorf("%w: a wrapped key does not open", ErrKey)
 	}
@@ -134,7 +146,7 @@ type Stream struct {
 // content derives what the stream's chunks are sealed with, and the
 // commitment that stands in the header.
 func (s Stream) content(k *Key, salt []byte) (cipher.AEAD, [32]byte) {
-	prk, err := hkdf.Extract(sha256.New, k.b[:], salt)
+	prk, err := hkdf.Extract(sha256.New, k.bytes(), salt)
 	if err != nil {
 		panic("seal: HKDF extract cannot fail: " + err.Error())
 	}
@@ -147,10 +159,8 @@ func (s Stream) content(k *Key, salt []byte) (cipher.AEAD, [32]byte) {
 	if err != nil {
 		panic("seal: HKDF expand of 64 bytes cannot fail: " + err.Error())
 	}
-	content := Key{[KeySize]byte(out[:KeySize])}
-	commitment := [32]byte(out[KeySize:])
-	clear(out[:KeySize])
 	clear(prk)
+	content := keyOf((*[KeySize]byte)(out))
 	defer content.Erase()
-	return content.aead(), commitment
+	return content.aead(), [32]byte(out[KeySize:])
 }

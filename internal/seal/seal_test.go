@@ -306,7 +306,7 @@ func TestKeyIsNeverPrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%X", "%d", "%q"} {
-		for _, v := range []any{k, struct{ K *seal.Key }{k}, []*seal.Key{k}} {
+		for _, v := range []any{k, *k, struct{ K *seal.Key }{k}, struct{ k *seal.Key }{k}, &struct{ k seal.Key }{*k}, []*seal.Key{k}, map[string]any{"k": k}} {
 			if text := strings.ToLower(fmt.Sprintf(verb, v)); strings.Contains(text, "abab") || strings.Contains(text, "171 171") {
 				t.Errorf("%s prints %s", verb, text)
 			}

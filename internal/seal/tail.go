@@ -71,12 +71,11 @@ func (t *tail) check(length uint32) uint32 {
 func tailContent(k *Key, s Stream, salt []byte) (cipher.AEAD, [32]byte) {
 	info := append([]byte(tailLabel), s.ID[:]...)
 	info = binary.BigEndian.AppendUint32(info, s.Part)
-	out, err := hkdf.Key(sha256.New, k.b[:], salt, string(info), 2*KeySize)
+	out, err := hkdf.Key(sha256.New, k.bytes(), salt, string(info), 2*KeySize)
 	if err != nil {
 		panic("seal: HKDF of 64 bytes cannot fail: " + err.Error())
 	}
-	content := Key{[KeySize]byte(out[:KeySize])}
-	clear(out[:KeySize])
+	content := keyOf((*[KeySize]byte)(out))
 	defer content.Erase()
 	return content.aead(), [32]byte(out[KeySize:])
 }
