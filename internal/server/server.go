@@ -17,6 +17,7 @@ import (
 	"writ/internal/config"
 	"writ/internal/gate"
 	"writ/internal/s3"
+	"writ/internal/wire"
 )
 
 // ErrPublic: a listener without TLS is to listen on an address that is not
@@ -150,7 +151,7 @@ func (s *Server) serve() (err error) {
 	l := s.sockets
 	s3Listener, webListener := l.s3, l.web
 	if s.certs != nil {
-		s3Listener = s.secure(l.s3, "http/1.1")
+		s3Listener = s.secure(wire.Listen(l.s3), "http/1.1")
 		webListener = s.secure(l.web, "h2", "http/1.1")
 	}
 	s.front, err = s3.New(s3.Config{Vault: s.rooms.Vault, Region: s.cfg.Region, Log: s.log, Requests: s.answered})
