@@ -65,7 +65,7 @@ func (v *Vault) amend(ctx context.Context, ref ObjectRef, fn func(Bucket, *versi
 	}
 	n := nameIn(b, ref.Key)
 	var out Version
-	err = v.update(ctx, func(tx records.Tx) error {
+	err = v.changeObject(ctx, n, func(tx records.Tx, _ *change) error {
 		b, err := v.requireBucket(ctx, tx, b)
 		if err != nil {
 			return err

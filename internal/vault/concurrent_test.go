@@ -340,3 +340,21 @@ func TestDeletedBucketsAreEmpty(t *testing.T) {
 	}
 	r.wantUsage(r.clinic)
 }
+
+// Many writers of one object all get through.
+func TestManyWritersOfOneObject(t *testing.T) {
+	eachRig(t, func(t *testing.T, r *rig) {
+		r.bucket(r.clinic, "scans", VersioningSuspended)
+		together(64, func(i int) {
+			for range 5 {
+				body := strings.Repeat("x", i*400)
+				_, err := r.Put(r.ctx, r.clinic, PutInput{Bucket: "scans", Key: "hot", Body: strings.NewReader(body), Size: int64(len(body))})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+		r.wantUsage(r.clinic)
+	})
+}

@@ -18,7 +18,7 @@ func (v *Vault) Delete(ctx context.Context, s Session, in DeleteInput) (Deleted,
 		return Deleted{}, err
 	}
 	var d Deleted
-	err = v.change(ctx, b.Owner, func(tx records.Tx, ch *change) error {
+	err = v.changeObject(ctx, nameIn(b, in.Key), func(tx records.Tx, ch *change) error {
 		d, err = v.deleteIn(ctx, tx, b, in, ch)
 		return err
 	})

@@ -68,7 +68,7 @@ func (v *Vault) finishPut(ctx context.Context, b Bucket, in PutInput, r versionR
 			return Version{}, err
 		}
 	}
-	err = v.change(ctx, b.Owner, func(tx records.Tx, ch *change) error {
+	err = v.changeObject(ctx, nameIn(b, in.Key), func(tx records.Tx, ch *change) error {
 		ch.enforce = true
 		made, err = v.makeVisible(ctx, tx, b, in.Key, r, data, c, ch)
 		return err

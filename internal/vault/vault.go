@@ -69,6 +69,7 @@ type Vault struct {
 	buckets  cache[writ.BucketName, Bucket]
 	signing  cache[signingScope, signingKey]
 	accounts accounts
+	turns    turns
 
 	pins    pins
 	reading reading
