@@ -59,6 +59,11 @@ type null struct {
 
 const nullOwner = writ.CustomerID("c-00000000000000000000")
 
+// nullSettings is the access-control list that every bucket is made with.
+var nullSettings = map[vault.Setting][]byte{
+	vault.SettingACL: []byte(`{"Owner":"` + nullOwner + `","Grantees":[{"Permission":"FULL_CONTROL","Access":"` + nullOwner + `","Type":"CanonicalUser"}]}`),
+}
+
 func (n *null) SigningKey(_ context.Context, access writ.CredentialID, date, region, service string) ([]byte, writ.CustomerID, error) {
 	if string(access) != n.access {
 		return nil, "", vault.ErrNoCredential
@@ -77,7 +82,7 @@ func (n *null) Customer(context.Context, string) (vault.Customer, error) {
 }
 
 func (n *null) Bucket(_ context.Context, name writ.BucketName) (vault.Bucket, error) {
-	return vault.Bucket{Name: name, Owner: nullOwner, Settings: map[vault.Setting][]byte{vault.SettingACL: []byte(`{"Owner":"` + nullOwner + `"}`)}}, nil
+	return vault.Bucket{Name: name, Owner: nullOwner, Settings: nullSettings}, nil
 }
 
 func (n *null) Put(_ context.Context, _ vault.Session, in vault.PutInput) (vault.Version, error) {
