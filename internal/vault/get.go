@@ -28,18 +28,6 @@ func (v *Vault) Head(ctx context.Context, s Session, in GetInput) (Object, error
 	return v.choose(ctx, n, f, in)
 }
 
-// findVersion finds a version, which may be a delete marker, for a request
-// that reads no data.
-func (v *Vault) findVersion(ctx context.Context, ref ObjectRef) (name, *versionRecord, error) {
-	b, err := v.begin(ctx, ref.Bucket, ref.Key)
-	if err != nil {
-		return name{}, nil, err
-	}
-	n := nameIn(b, ref.Key)
-	f, err := find(ctx, v.records, n, ref.Version)
-	return n, f.versionRecord, damaged(ref, err)
-}
-
 // choose holds a version against what is asked of it, and says which stretch
 // of it is to be read.
 func (v *Vault) choose(ctx context.Context, n name, f found, in GetInput) (Object, error) {
