@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"strings"
 	"time"
 
@@ -33,7 +32,7 @@ type source struct {
 // the source is expected to be. That the session may read it was judged
 // before.
 func (b *adapter) sourceOf(ctx context.Context, header, expected, match, none *string, since, unmodified *time.Time) (source, error) {
-	bucket, key, version, err := parseSource(own(header))
+	bucket, key, version, err := backend.ParseCopySource(own(header))
 	if err != nil {
 		return source{}, err
 	}
@@ -73,27 +72,6 @@ func (b *adapter) mayReadVersion(r request, bucket vault.Bucket, ref vault.Objec
 	})
 }
 
-// parseSource splits the header. Unlike versitygw's own it does not take a
-// "+" for a space where clients escape spaces, nor a "?versionId=" that is
-// escaped and so part of the key.
-func parseSource(header string) (bucket, key, version string, err error) {
-	path, query, _ := strings.Cut(strings.TrimPrefix(header, "/"), "?versionId=")
-	if decoded, err := url.QueryUnescape(path); err == nil {
-		path = decoded
-	} else {
-		return "", "", "", s3err.GetInvalidArgumentErr(s3err.InvalidArgCopySourceEncoding, header)
-	}
-	bucket, key, ok := strings.Cut(path, "/")
-	if !ok {
-		return "", "", "", s3err.GetInvalidArgumentErr(s3err.InvalidArgCopySourceBucket, header)
-	}
-	version, err = url.QueryUnescape(query)
-	if err != nil {
-		return "", "", "", s3err.GetInvalidArgumentErr(s3err.InvalidArgCopySourceEncoding, header)
-	}
-	return bucket, key, version, nil
-}
-
 // failCopy is fail for a copy, where either side may be what is wrong.
 func (b *adapter) failCopy(ctx context.Context, err error, from, to subject) error {
 	var atSource *vault.SourceError
@@ -120,7 +98,7 @@ func (b *adapter) CopyObject(ctx context.Context, in s3response.CopyObjectInput)
 	if err != nil {
 		return none, err
 	}
-	copied, err := b.vault.Copy(b.ctx, r.session(), vault.CopyInput{
+	ask := vault.CopyInput{
 		Source: from.ref, Conditions: from.conditions,
 		KeepMeta: in.MetadataDirective != types.MetadataDirectiveReplace,
 		KeepTags: in.TaggingDirective != types.TaggingDirectiveReplace,
@@ -140,7 +118,13 @@ func (b *adapter) CopyObject(ctx context.Context, in s3response.CopyObjectInput)
 				Class:     own(ptr(string(in.StorageClass))),
 			},
 		},
-	})
+	}
+	if ask.KeepMeta {
+		if err := b.keepMeta(r, &ask); err != nil {
+			return none, b.failCopy(ctx, err, from.on, on)
+		}
+	}
+	copied, err := b.vault.Copy(b.ctx, r.session(), ask)
 	if err != nil {
 		return none, b.failCopy(ctx, err, from.on, on)
 	}
@@ -156,6 +140,33 @@ func (b *adapter) CopyObject(ctx context.Context, in s3response.CopyObjectInput)
 		VersionId:           ptr(newVersion(copied.Version)),
 		CopySourceVersionId: ptr(b.shownVersion(copied.Source)),
 	}, nil
+}
+
+// keepMeta has a copy take its source's metadata but for the redirection of a
+// website, which is never copied: the copy has the request's, or none.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+func (b *adapter) keepMeta(r request, ask *vault.CopyInput) error {
+	to := &ask.To
+	if ask.Source.Version == "" && ask.Source.Bucket == to.Bucket && ask.Source.Key == to.Key && to.Meta.WebsiteRedirect == "" {
+		return nil // changes nothing, or no more than the class: the vault's to judge
+	}
+	source, err := b.vault.Head(b.ctx, r.session(), vault.GetInput{ObjectRef: ask.Source})
+	if err != nil {
+		return &vault.SourceError{Err: err}
+	}
+	if source.Meta.WebsiteRedirect == to.Meta.WebsiteRedirect {
+		return nil
+	}
+	redirect := to.Meta.WebsiteRedirect
+	to.Meta, ask.KeepMeta = source.Meta, false
+	to.Meta.WebsiteRedirect = redirect
+	if to.Class == "" {
+		to.Class = source.Class
+	}
+	if ask.Conditions.IfMatch == "" {
+		ask.Conditions.IfMatch = source.ETag // what was looked at is what is copied
+	}
+	return nil
 }
 
 // shownVersion is a version's id as an answer shows it: none in a bucket that

@@ -2,6 +2,7 @@ package s3
 
 import (
 	"context"
+	"errors"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -24,6 +25,9 @@ func (b *adapter) DeleteObject(ctx context.Context, in *s3.DeleteObjectInput) (*
 		del.IfMatchModified = *in.IfMatchLastModifiedTime
 	}
 	done, err := b.vault.Delete(b.ctx, r.session(), del)
+	if errors.Is(err, vault.ErrVersion) && couldBeVersion(del.Version) {
+		return &s3.DeleteObjectOutput{VersionId: ptr(string(del.Version))}, nil // what is not there is deleted
+	}
 	if err != nil {
 		on := subject{bucket: del.Bucket, key: del.Key, version: del.Version}
 		on.write = conditions{ifMatch: del.IfMatch != "", ifModified: !del.IfMatchModified.IsZero(), ifSize: del.IfMatchSize != nil}
@@ -57,13 +61,13 @@ func (b *adapter) DeleteObjects(ctx context.Context, in *s3.DeleteObjectsInput) 
 	}
 	var out s3response.DeleteResult
 	for i, d := range done {
-		if d.Err != nil {
+		if d.Err != nil && !(errors.Is(d.Err, vault.ErrVersion) && couldBeVersion(dels[i].Version)) {
 			out.Error = append(out.Error, b.deleteError(ctx, objects[i].Key, objects[i].VersionId, d.Err))
 			continue
 		}
-		line := types.DeletedObject{Key: objects[i].Key, VersionId: objects[i].VersionId}
+		line := types.DeletedObject{Key: objects[i].Key, VersionId: objects[i].VersionId, DeleteMarker: &done[i].Marker}
 		if d.Marker {
-			line.DeleteMarker, line.DeleteMarkerVersionId = &done[i].Marker, ptr(string(d.Version))
+			line.DeleteMarkerVersionId = ptr(string(d.Version))
 		}
 		out.Deleted = append(out.Deleted, line)
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/versity/versitygw/s3err"
@@ -192,6 +193,8 @@ func objectError(err error, on subject) s3err.S3Error {
 		return s3err.GetAPIError(s3err.ErrNoSuchKey)
 	case errors.Is(err, vault.ErrNoVersion):
 		return s3err.GetNoSuchVersionErr(string(on.key), string(on.version))
+	case errors.Is(err, vault.ErrVersion) && couldBeVersion(on.version):
+		return s3err.GetNoSuchVersionErr(string(on.key), string(on.version))
 	case errors.Is(err, vault.ErrVersion):
 		return s3err.GetInvalidArgumentErr(s3err.InvalidArgVersionId, string(on.version))
 	case errors.Is(err, vault.ErrKey) && len(on.key) > maxKey:
@@ -220,6 +223,19 @@ func objectError(err error, on subject) s3err.S3Error {
 		return s3err.GetAPIError(s3err.ErrIncompleteBody)
 	}
 	return nil
+}
+
+// couldBeVersion reports whether a version id that is none of this store's
+// could be one of another, such as a client has that moved here: then there
+// is no such version, rather than no such thing as a version. versitygw's are
+// 26 characters long, AWS's 32, MinIO's 36.
+func couldBeVersion(id writ.VersionID) bool {
+	if len(id) != 26 && len(id) != 32 && len(id) != 36 {
+		return false
+	}
+	return !strings.ContainsFunc(string(id), func(c rune) bool {
+		return (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && !strings.ContainsRune("._-", c)
+	})
 }
 
 // failed says which of the conditions sent did not hold. Where several were,
@@ -267,6 +283,11 @@ func partError(err error, on subject) s3err.S3Error {
 		return s3err.GetEntityTooSmallErr(size, vault.MinPartSize)
 	case errors.Is(err, vault.ErrPartNumber):
 		return s3err.GetInvalidArgumentErr(s3err.InvalidArgCompleteMpPartNumber, fmt.Sprint(number))
+	case errors.Is(err, vault.ErrChecksumType):
+		return s3err.APIError{
+			Code: "InvalidRequest", HTTPStatusCode: http.StatusBadRequest,
+			Description: "A multipart upload cannot have a checksum of that algorithm and type. Use CRC32, CRC32C, CRC64NVME, SHA1 or SHA256.",
+		}
 	case errors.Is(err, vault.ErrNoParts):
 		return s3err.GetAPIError(s3err.ErrMalformedXML)
 	}

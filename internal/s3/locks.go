@@ -138,11 +138,15 @@ func (b *adapter) PutObjectLegalHold(ctx context.Context, bucket, object, versio
 	return b.failAmending(ctx, err, ref)
 }
 
-// GetObjectLegalHold implements [backend.Backend].
+// GetObjectLegalHold implements [backend.Backend]. A hold that was lifted is
+// like one that never was.
 func (b *adapter) GetObjectLegalHold(ctx context.Context, bucket, object, version string) (*bool, error) {
 	v, err := b.lockable(ctx, refOf(bucket, object, version))
 	if err != nil {
 		return nil, err
+	}
+	if !v.LegalHold {
+		return nil, s3err.GetAPIError(s3err.ErrNoSuchObjectLockConfiguration)
 	}
 	return &v.LegalHold, nil
 }

@@ -90,19 +90,47 @@ func (b *adapter) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.U
 	if put.Body, put.Checksum, err = checked(in.Body, sent, byDefault); err != nil {
 		return nil, b.fail(ctx, err, on)
 	}
+	var own vault.Checksum // of the part, as the client has it
+	if asked == "" && has != "" && has != defaultChecksum {
+		if err := also(&put, &own); err != nil {
+			return nil, b.fail(ctx, err, on)
+		}
+	}
 	put.Body = r.patient(put.Body)
 	part, err := b.vault.PutPart(b.ctx, r.session(), put)
 	if err != nil {
 		return nil, b.fail(ctx, err, on)
 	}
+	if own.Algorithm == "" {
+		own = part.Checksum
+	}
 	out := &s3.UploadPartOutput{ETag: quotedPtr(part.ETag)}
 	if has != "" || asked != "" {
-		c := show(part.Checksum)
+		c := show(own)
 		out.ChecksumCRC32, out.ChecksumCRC32C, out.ChecksumCRC64NVME = c.crc32, c.crc32c, c.crc64nvme
 		out.ChecksumSHA1, out.ChecksumSHA256, out.ChecksumSHA512, out.ChecksumMD5 = c.sha1, c.sha256, c.sha512, c.md5
 		out.ChecksumXXHASH64, out.ChecksumXXHASH3, out.ChecksumXXHASH128 = c.xxhash64, c.xxhash3, c.xxhash128
 	}
 	return out, nil
+}
+
+// also has a part keep the checksum that the whole object gets by default,
+// where its upload asked for none, beside the one that the client sent for the
+// part alone: that is verified, and put where the answer finds it.
+func also(put *vault.PartInput, own *vault.Checksum) error {
+	verify := put.Checksum
+	whole, err := newDigest(put.Body, defaultChecksum, "")
+	if err != nil {
+		return err
+	}
+	put.Body = whole
+	put.Checksum = func() (sum vault.Checksum, err error) {
+		if *own, err = verify(); err != nil {
+			return sum, err
+		}
+		return whole.sum()
+	}
+	return nil
 }
 
 // CompleteMultipartUpload implements [backend.Backend].
