@@ -235,6 +235,33 @@ func TestDamagedBlobs(t *testing.T) {
 	}
 }
 
+// Data that are gone are an error that names the object, not an absence.
+func TestMissingData(t *testing.T) {
+	r := newRig(t)
+	r.bucket(r.clinic, "scans", Unversioned)
+	r.put(r.clinic, "scans", "inline", "x")
+	r.put(r.clinic, "scans", "file", string(random(segmentLimit+1)))
+	var b batch
+	for _, key := range r.keys("d") {
+		b.Delete(key)
+	}
+	if err := r.records.Apply(r.ctx, &b); err != nil {
+		t.Fatal(err)
+	}
+	for ref := range r.refs() {
+		if err := r.blobs.Delete(r.ctx, ref); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, key := range []writ.ObjectKey{"inline", "file"} {
+		_, err := r.read(r.clinic, ObjectRef{Bucket: "scans", Key: key})
+		var object *ObjectError
+		if !errors.Is(err, ErrCorrupt) || !errors.As(err, &object) || object.Key != key {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
+
 // flipOnDisk flips one bit of a sealed object, at a share of what follows the
 // header's magic in its file.
 func flipOnDisk(t *testing.T, dir string, id writ.BlobID, at float64) {

@@ -21,11 +21,28 @@ func (v *Vault) Head(ctx context.Context, s Session, in GetInput) (Object, error
 		return Object{}, err
 	}
 	n := nameIn(b, in.Key)
-	f, err := findData(ctx, v.records, n, in.Version)
-	if err != nil {
-		return Object{}, damaged(in.ObjectRef, err)
+	for try := 0; ; try++ {
+		f, err := findData(ctx, v.records, n, in.Version)
+		if err != nil {
+			return Object{}, damaged(in.ObjectRef, err)
+		}
+		o, err := v.choose(ctx, n, f, in)
+		if !errors.Is(err, errTransientRead) {
+			return o, err
+		}
+		if try > 0 {
+			return Object{}, objectError(o.ObjectRef, missing(err))
+		}
 	}
-	return v.choose(ctx, n, f, in)
+}
+
+// missing gives the error about data that are not there its name, once it is
+// clear that they should be.
+func missing(err error) error {
+	if errors.Is(err, errTransientRead) || errors.Is(err, records.ErrNotFound) {
+		return &translated{as: ErrCorrupt, from: err}
+	}
+	return sealError(blobError(err))
 }
 
 // choose holds a version against what is asked of it, and says which stretch
@@ -86,7 +103,7 @@ func (v *Vault) get(ctx context.Context, s Session, op string, in GetInput) (Obj
 			return o, nil
 		}
 		if !goneMeanwhile(err) || before != nil && before.sameData(f.versionRecord) {
-			return Object{}, objectError(o.ObjectRef, fmt.Errorf("couldn't open object: %w", sealError(blobError(err))))
+			return Object{}, objectError(o.ObjectRef, fmt.Errorf("couldn't open object: %w", missing(err)))
 		}
 		before = f.versionRecord
 	}
