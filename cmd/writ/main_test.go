@@ -43,6 +43,7 @@ func TestStories(t *testing.T) {
 			"await":   await,
 			"flip":    flip,
 			"httpget": httpget,
+			"told":    toldDemo,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -62,6 +63,32 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	ts.Fatalf("no server came up on %s", args[0])
+}
+
+// toldDemo FOLDER waits until the demo whose scratch folder lies in a folder
+// has told its last chapter.
+func toldDemo(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: told FOLDER")
+	}
+	for range 600 {
+		time.Sleep(100 * time.Millisecond)
+		dirs, _ := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "writ-demo-*", "data"))
+		if len(dirs) != 1 {
+			continue
+		}
+		c, err := api.Dial(context.Background(), folder.Folder(dirs[0]))
+		if err != nil {
+			continue
+		}
+		press, err := c.Customer(context.Background(), "tidewater-press")
+		c.Close()
+		if err == nil && press.Shredded != nil {
+			time.Sleep(3 * time.Second) // it still asks for what is gone, and tells
+			return
+		}
+	}
+	ts.Fatalf("the demo did not come to its end")
 }
 
 // flip FOLDER OFFSET changes a bit of the largest file in a folder.
