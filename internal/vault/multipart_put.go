@@ -159,6 +159,9 @@ func (v *Vault) PutPart(ctx context.Context, s Session, in PartInput) (Part, err
 	}
 	var part Part
 	err := v.withUpload(ctx, in.UploadRef, func(b Bucket, up uploadRecord) error {
+		if err := v.admit(ctx, b.Owner); err != nil {
+			return err
+		}
 		a, err := v.account(ctx, b.Owner)
 		if err != nil {
 			return err

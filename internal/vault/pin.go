@@ -97,14 +97,6 @@ func (k *keptRecord) name() name {
 	return name{owner: k.Customer, bucket: k.Bucket, key: k.Key}
 }
 
-// place is where a version is or was.
-type place struct {
-	Customer writ.CustomerID // the bucket's owner
-	Bucket   writ.BucketName
-	Key      writ.ObjectKey
-	Version  writ.VersionID
-}
-
 // pins are the pins in force, by customer, as of each customer's epoch
 // record. They are few: the list of a whole customer is kept in memory.
 type pins struct {

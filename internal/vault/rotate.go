@@ -1,11 +1,10 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-
-	"bytes"
 
 	"writ"
 	"writ/internal/records"
@@ -65,7 +64,11 @@ func (v *Vault) RotateCustomer(ctx context.Context, id writ.CustomerID, o Rotate
 	if err != nil {
 		return 0, fmt.Errorf("couldn't note rotation: %w", err)
 	}
-	return v.continueRotation(ctx, id, r, o.Progress)
+	usage, err := v.Usage(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	return v.continueRotation(ctx, id, r, usage.Objects, o.Progress)
 }
 
 // ResumeRotations goes on with the rotations that were interrupted.
@@ -93,8 +96,8 @@ func (v *Vault) rotationOf(ctx context.Context, id writ.CustomerID) (r rotation,
 }
 
 // continueRotation walks over all records of the customer that hold a wrapped
-// key, a transaction at a time.
-func (v *Vault) continueRotation(ctx context.Context, id writ.CustomerID, r rotation, progress Progress) (int64, error) {
+// key, a transaction at a time. total is about how many there are.
+func (v *Vault) continueRotation(ctx context.Context, id writ.CustomerID, r rotation, total int64, progress Progress) (int64, error) {
 	for _, scope := range wrappedScopes(id) {
 		if string(r.Cursor) >= string(scope.End) {
 			continue
@@ -107,7 +110,7 @@ func (v *Vault) continueRotation(ctx context.Context, id writ.CustomerID, r rota
 			if err := v.rewrapPage(ctx, id, page, &r); err != nil {
 				return err
 			}
-			progress.report("rotate", r.Done, 0)
+			progress.report("rotate", r.Done, max(total, r.Done))
 			return ctx.Err()
 		})
 		if err != nil {
