@@ -51,15 +51,15 @@ func (g *global) clientOrOpen(cmd *cobra.Command) (c *api.Client, close func() e
 			return nil
 		}, err
 	}
-	return openHere(cfg)
+	return openHere(cmd.Context(), cfg)
 }
 
 // openHere opens the data folder in this process.
-func openHere(cfg *config.Config) (*api.Client, func() error, error) {
+func openHere(ctx context.Context, cfg *config.Config) (*api.Client, func() error, error) {
 	if err := server.Harden(); err != nil {
 		return nil, nil, err
 	}
-	unseal, err := unsealer(cfg, false)
+	unseal, err := unsealer(ctx, cfg, false)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -34,7 +34,7 @@ Without a running server it opens the data folder itself, by the old secret.`,
 		if *file != "" {
 			secret.KeyFile, err = absolute(*file)
 		} else {
-			secret.Passphrase, err = newPassphrase()
+			secret.Passphrase, err = newPassphrase(cmd.Context())
 		}
 		if err == nil {
 			err = c.Reseal(cmd.Context(), secret)

@@ -101,7 +101,7 @@ func fileProblems(from []vault.RestoredFile) []fileProblem {
 
 // checkHere opens the restored folder and checks it.
 func checkHere(ctx context.Context, cfg *config.Config) (r api.Checked, err error) {
-	c, done, err := openHere(cfg)
+	c, done, err := openHere(ctx, cfg)
 	if err != nil {
 		return r, fmt.Errorf("couldn't open what was brought back: %w", err)
 	}

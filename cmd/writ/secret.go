@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -26,7 +27,7 @@ var (
 // unsealer is what opens the root key: the key file of the settings, else
 // WRIT_PASSPHRASE, else what is typed. With fresh, the keys may still have to
 // be made: then a typed passphrase is asked for twice.
-func unsealer(cfg *config.Config, fresh bool) (gate.Unsealer, error) {
+func unsealer(ctx context.Context, cfg *config.Config, fresh bool) (gate.Unsealer, error) {
 	secret, set := takeEnv(passphraseEnv)
 	switch {
 	case cfg.KeyFile != "" && set:
@@ -39,7 +40,7 @@ func unsealer(cfg *config.Config, fresh bool) (gate.Unsealer, error) {
 		return nil, withHint(errNoSecret, "set WRIT_PASSPHRASE, or give --key-file FILE")
 	}
 	_, err := os.Stat(folder.Folder(cfg.Data).Keys())
-	secret, err = ask("Passphrase of the root key", fresh && errors.Is(err, os.ErrNotExist))
+	secret, err = ask(ctx, "Passphrase of the root key", fresh && errors.Is(err, os.ErrNotExist))
 	if err != nil {
 		return nil, err
 	}
@@ -47,14 +48,14 @@ func unsealer(cfg *config.Config, fresh bool) (gate.Unsealer, error) {
 }
 
 // newPassphrase is WRIT_NEW_PASSPHRASE, or what is typed twice.
-func newPassphrase() (string, error) {
+func newPassphrase(ctx context.Context) (string, error) {
 	if secret, set := takeEnv(newPassphraseEnv); set {
 		return secret, nil
 	}
 	if !terminal() {
 		return "", withHint(errors.New("no new passphrase is given"), "set WRIT_NEW_PASSPHRASE, or run the command on a terminal")
 	}
-	return ask("New passphrase of the root key", true)
+	return ask(ctx, "New passphrase of the root key", true)
 }
 
 // takeEnv reads a secret variable and removes it, so that no child of the
@@ -70,12 +71,12 @@ func terminal() bool {
 }
 
 // ask reads a passphrase without showing it.
-func ask(what string, twice bool) (string, error) {
-	first, err := readSecret(what)
+func ask(ctx context.Context, what string, twice bool) (string, error) {
+	first, err := readSecret(ctx, what)
 	if err != nil || !twice {
 		return string(first), err
 	}
-	second, err := readSecret("Again, to be sure")
+	second, err := readSecret(ctx, "Again, to be sure")
 	if err != nil {
 		return "", err
 	}
@@ -85,12 +86,38 @@ func ask(what string, twice bool) (string, error) {
 	return string(first), nil
 }
 
-func readSecret(what string) ([]byte, error) {
+func readSecret(ctx context.Context, what string) ([]byte, error) {
+	in := int(os.Stdin.Fd())
+	shown, err := term.GetState(in)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't ask for the passphrase: %w", err)
+	}
 	fmt.Fprintf(os.Stderr, "%s: ", what)
-	secret, err := term.ReadPassword(int(os.Stdin.Fd()))
+	secret, err := answered(ctx, func() ([]byte, error) { return term.ReadPassword(in) })
 	fmt.Fprintln(os.Stderr)
+	if ctx.Err() != nil {
+		term.Restore(in, shown) // the reading goroutine has hidden what is typed
+	}
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read the passphrase: %w", err)
 	}
 	return secret, nil
+}
+
+// answered reads from a person, who may press ctrl-C instead. The goroutine of
+// a read that was given up ends with the process, which is then about to.
+func answered[T any](ctx context.Context, read func() (T, error)) (text T, err error) {
+	done := make(chan struct{})
+	var got T
+	var failed error
+	go func() {
+		defer close(done)
+		got, failed = read()
+	}()
+	select {
+	case <-ctx.Done():
+		return text, ctx.Err()
+	case <-done:
+		return got, failed
+	}
 }

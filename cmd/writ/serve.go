@@ -46,7 +46,7 @@ func serve(g *global, cmd *cobra.Command) error {
 		return err
 	}
 	log := newLog(cfg.Log, cmd.ErrOrStderr())
-	unseal, err := unsealer(cfg, true)
+	unseal, err := unsealer(cmd.Context(), cfg, true)
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ It asks for the customer's name as a confirmation; scripts give --confirm NAME.`
 				return withHint(errors.New("shredding needs a confirmation"), fmt.Sprintf("--confirm %s, the customer's name", one.Name))
 			}
 			fmt.Fprintf(os.Stderr, "This destroys the keys of %s: %d objects, %s. Nothing of it ever opens again.\nType the customer's name to go on: ", one.Name, one.Objects, size(one.Bytes))
-			line, err := bufio.NewReader(os.Stdin).ReadString('\n')
+			line, err := answered(cmd.Context(), func() (string, error) { return bufio.NewReader(os.Stdin).ReadString('\n') })
 			if err != nil {
 				return fmt.Errorf("couldn't read the confirmation: %w", err)
 			}
