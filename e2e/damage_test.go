@@ -45,14 +45,14 @@ func TestFlippedBytes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	served, refused, unharmed := 0, 0, 0
 	for _, name := range files {
-		info, err := os.Stat(name)
+		rel, _ := filepath.Rel(s.data, name)
+		info, err := os.Stat(filepath.Join(pristine.copy, rel))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, at := range places(info.Size(), rng) {
 			pristine.restore(t)
 			flip(t, name, at)
-			rel, _ := filepath.Rel(s.data, name)
 			err := s.tryStart()
 			switch {
 			case errors.Is(err, errEnded):

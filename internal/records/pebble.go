@@ -178,7 +178,8 @@ func classify(err error) error {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fmt.Errorf("%w: %w", ErrNoSpace, err)
 	case pebble.IsCorruptionError(err), errors.Is(err, cryptfs.ErrHeader), errors.Is(err, cryptfs.ErrDamaged):
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		text, _, _ := strings.Cut(err.Error(), "\n") // the engine's own goes on for lines
+		return fmt.Errorf("%w: %s", ErrCorrupt, text)
 	}
 	return err
 }
