@@ -82,7 +82,7 @@ func (b *adapter) version(ctx context.Context, ref vault.ObjectRef) (vault.Versi
 // there succeeds.
 func (b *adapter) lockable(ctx context.Context, ref vault.ObjectRef) (vault.Version, error) {
 	v, err := b.version(ctx, ref)
-	if r := requestOf(ctx); err != nil && (r.IsDelete() || r.has("delete")) && errors.Is(err, s3err.GetNoSuchVersionErr("", "")) {
+	if r := requestOf(ctx); err != nil && (r.IsDelete() || r.has("delete")) && errors.Is(err, s3err.GetAPIError(s3err.ErrNoSuchVersion)) {
 		return v, s3err.GetAPIError(s3err.ErrNoSuchKey)
 	}
 	if err != nil {
