@@ -63,6 +63,9 @@ var (
 	// ErrTruncated: the length is one that no sealed object has, or bytes are
 	// missing at its end.
 	ErrTruncated = errors.New("sealed bytes are truncated")
+	// ErrTooLong: a plaintext of more than 2^32 chunks (256 TiB), which no one
+	// content key may seal.
+	ErrTooLong = errors.New("longer than a sealed object may be")
 	// ErrBox: a small value does not open with this key and these additional data.
 	ErrBox = errors.New("sealed value does not open")
 )
@@ -78,7 +81,12 @@ func (e *ChunkError) Error() string {
 	return fmt.Sprintf("chunk %d of part %d does not open: its bytes were changed, moved or cut", e.Index, e.Part)
 }
 
-// SealedSize returns the length of the sealed bytes of a plaintext of n bytes.
+// maxChunks is how many messages one key may seal under random nonces (NIST SP
+// 800-38D, 8.3): at 64 KiB each, 256 TiB.
+const maxChunks = 1 << 32
+
+// SealedSize returns the length of the sealed bytes of a plaintext of n bytes,
+// 0 to 256 TiB.
 func SealedSize(n int64) int64 {
 	return HeaderSize + n + chunks(n)*ChunkOverhead
 }
@@ -87,7 +95,7 @@ func SealedSize(n int64) int64 {
 // [ErrTruncated] where no plaintext has that length.
 func PlainSize(sealed int64) (int64, error) {
 	body := sealed - HeaderSize
-	if body < ChunkOverhead {
+	if body < ChunkOverhead || body > maxChunks*sealedChunk {
 		return 0, fmt.Errorf("%w: %d bytes", ErrTruncated, sealed)
 	}
 	n := (body + sealedChunk - 1) / sealedChunk

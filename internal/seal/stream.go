@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -166,7 +167,8 @@ func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
 }
 
 // Close seals the last chunk, which may be empty only in an empty object. It
-// does not close the destination.
+// does not close the destination. Only a nil error says that the object is
+// whole; after one, Close returns [ErrClosed].
 func (w *Writer) Close() error {
 	if w.plain == nil {
 		return w.err
@@ -178,9 +180,6 @@ func (w *Writer) Close() error {
 	w.release()
 	if w.err == nil {
 		w.err = ErrClosed
-	}
-	if errors.Is(err, ErrClosed) {
-		return nil
 	}
 	return err
 }
@@ -195,6 +194,7 @@ func (w *Writer) Abandon() {
 
 func (w *Writer) release() {
 	clear(w.plain[:])
+	clear(w.beside[:])
 	plainBuffers.Put(w.plain)
 	sealedBuffers.Put(w.sealed)
 	w.plain, w.sealed = nil, nil
@@ -207,8 +207,16 @@ func (w *Writer) flush(last bool) error {
 }
 
 func (w *Writer) emit(plain []byte, last bool) error {
+	if w.index >= maxChunks {
+		w.err = ErrTooLong
+		return w.err
+	}
 	sealed := w.gcm.Seal(w.sealed[:0], nil, plain, w.label.of(w.index, last))
-	if _, err := w.dst.Write(sealed); err != nil {
+	n, err := w.dst.Write(sealed)
+	if err == nil && n < len(sealed) {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
 		w.err = err
 		return err
 	}
@@ -221,6 +229,7 @@ func Seal(dst []byte, k *Key, s Stream, plaintext []byte) []byte {
 	var salt [saltSize]byte
 	rand.Read(salt[:])
 	gcm, commitment := s.content(k, salt[:])
+	dst = slices.Grow(dst, int(SealedSize(int64(len(plaintext)))))
 	dst = header(dst, s, salt[:], commitment[:])
 	l := newLabel(s)
 	for index := int64(0); ; index++ {
@@ -235,24 +244,27 @@ func Seal(dst []byte, k *Key, s Stream, plaintext []byte) []byte {
 }
 
 // Open appends the plaintext of a whole sealed object to dst; on an error it
-// returns none of it.
+// returns none of it, and leaves none of it behind dst either.
 func Open(dst []byte, k *Key, s Stream, sealed []byte) ([]byte, error) {
-	if _, err := PlainSize(int64(len(sealed))); err != nil {
+	size, err := PlainSize(int64(len(sealed)))
+	if err != nil {
 		return nil, err
 	}
 	gcm, err := openHeader(sealed, k, s)
 	if err != nil {
 		return nil, err
 	}
+	dst = slices.Grow(dst, int(size)) // once, so that no plaintext is left in outgrown memory
 	out, rest, l := dst, sealed[HeaderSize:], newLabel(s)
 	for index := int64(0); len(rest) > 0; index++ {
 		chunk := rest[:min(sealedChunk, len(rest))]
 		rest = rest[len(chunk):]
-		out, err = gcm.Open(out, nil, chunk, l.of(index, len(rest) == 0))
+		more, err := gcm.Open(out, nil, chunk, l.of(index, len(rest) == 0))
 		if err != nil {
-			clear(out[len(dst):cap(out)])
+			clear(out[len(dst):]) // what opened before it
 			return nil, &ChunkError{s.Part, index}
 		}
+		out = more
 	}
 	return out, nil
 }
@@ -331,12 +343,13 @@ func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// Range returns a reader of n bytes from off, cut at the end of the object.
-// Close gives its buffers back; it does not close the source.
+// Range returns a reader of n bytes from off, cut at the end of the object;
+// off and n below zero count as zero. Close gives its buffers back; it does
+// not close the source.
 func (r *Reader) Range(off, n int64) *Section {
-	off = max(0, off)
-	end := min(r.size, off+max(0, n))
-	return &Section{r: r, off: off, end: max(off, end), label: newLabel(r.stream)}
+	off = min(max(0, off), r.size)
+	n = min(max(0, n), r.size-off)
+	return &Section{r: r, off: off, end: off + n, label: newLabel(r.stream)}
 }
 
 // readAhead is how many chunks are read from the source at once: 256 KiB.
@@ -352,10 +365,11 @@ type Section struct {
 	end   int64
 	label *label
 	ahead *[readAhead * sealedChunk]byte
-	used  int    // how much of ahead was ever filled
-	raw   []byte // sealed chunks read, not opened yet
+	raw   []byte // of ahead: sealed chunks read, not opened yet
 	index int64  // of the first chunk in raw
-	plain []byte // opened, not returned yet: lies in ahead, over its sealed form
+	open  *[ChunkSize]byte
+	used  int    // how much of open ever held plaintext
+	plain []byte // of open: opened, not returned yet
 	err   error
 }
 
@@ -373,8 +387,8 @@ func (s *Section) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// WriteTo implements [io.WriterTo]: each chunk is written once, from the
-// buffer in which it was opened.
+// WriteTo implements [io.WriterTo]: each chunk is written with one Write, from
+// the buffer in which it was opened.
 func (s *Section) WriteTo(w io.Writer) (int64, error) {
 	var done int64
 	for {
@@ -386,6 +400,9 @@ func (s *Section) WriteTo(w io.Writer) (int64, error) {
 			return done, err
 		}
 		n, err := w.Write(s.plain)
+		if err == nil && n < len(s.plain) {
+			err = io.ErrShortWrite
+		}
 		s.plain = s.plain[n:]
 		s.off += int64(n)
 		done += int64(n)
@@ -398,9 +415,10 @@ func (s *Section) WriteTo(w io.Writer) (int64, error) {
 // Close gives the buffers back.
 func (s *Section) Close() error {
 	if s.ahead != nil {
-		clear(s.ahead[:s.used]) // plaintext was opened in it
 		aheadBuffers.Put(s.ahead)
-		s.ahead = nil
+		clear(s.open[:s.used])
+		plainBuffers.Put(s.open)
+		s.ahead, s.open = nil, nil
 	}
 	s.raw, s.plain = nil, nil
 	if s.err == nil {
@@ -430,11 +448,13 @@ func (s *Section) fill() error {
 	chunk := s.raw[:size]
 	s.raw = s.raw[size:]
 	last := (s.index+1)*ChunkSize >= s.r.size
-	plain, err := s.r.gcm.Open(chunk[:0], nil, chunk, s.label.of(s.index, last)) // in place
+	// Not in place: the nonce in front would make the cipher move each chunk.
+	plain, err := s.r.gcm.Open(s.open[:0], nil, chunk, s.label.of(s.index, last))
 	if err != nil {
 		s.err = &ChunkError{s.r.stream.Part, s.index}
 		return s.err
 	}
+	s.used = max(s.used, len(plain))
 	start := s.index * ChunkSize
 	s.index++
 	s.plain = plain[s.off-start : min(int64(len(plain)), s.end-start)]
@@ -445,13 +465,13 @@ func (s *Section) fill() error {
 func (s *Section) load() error {
 	if s.ahead == nil {
 		s.ahead = aheadBuffers.Get().(*[readAhead * sealedChunk]byte)
+		s.open = plainBuffers.Get().(*[ChunkSize]byte)
 	}
 	s.index = s.off / ChunkSize
 	lastIndex := (s.end - 1) / ChunkSize
 	from := HeaderSize + s.index*sealedChunk
 	to := min(s.r.sealed, HeaderSize+(lastIndex+1)*sealedChunk)
 	s.raw = s.ahead[:min(int64(len(s.ahead)), to-from)]
-	s.used = max(s.used, len(s.raw))
 	if err := readFull(s.r.src, s.raw, from); err != nil {
 		return fmt.Errorf("couldn't read chunk %d of part %d: %w", s.index, s.r.stream.Part, err)
 	}

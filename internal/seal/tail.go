@@ -101,7 +101,8 @@ func NewTailWriter(dst io.Writer, k *Key, s Stream) (*TailWriter, error) {
 }
 
 // Append seals one record of at most [MaxTailRecord] bytes and writes it with
-// one Write. After an error of the destination the tail must be reopened.
+// one Write. An error of the destination is no record: part of a frame may lie
+// there, and the caller cuts it off before it appends again.
 func (w *TailWriter) Append(record []byte) error {
 	if len(record) > MaxTailRecord {
 		return fmt.Errorf("a record of %d bytes is longer than %d", len(record), MaxTailRecord)
@@ -153,8 +154,10 @@ func OpenTail(src io.Reader, k *Key, s Stream) (*TailReader, error) {
 
 // Next returns the next record, valid until the call after. It returns
 // [io.EOF] at the end, which is where bytes end, where a frame is torn, or
-// where only zeros follow (space that was reserved and not used); [ErrTail]
-// where a frame was changed.
+// where zeros stand in the place of a frame's front (space that was reserved
+// and not used); [ErrTail] where a frame was changed. Next does not look
+// behind those zeros: whoever must know that nothing follows them reads on
+// from [TailReader.Offset].
 func (r *TailReader) Next() ([]byte, error) {
 	var front [frameFront]byte
 	if err := r.read(front[:]); err != nil {
