@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"io"
 	"io/fs"
 	"net"
@@ -198,14 +197,4 @@ func TestNothingInClear(t *testing.T) {
 			}
 		}
 	}
-}
-
-// journalOf reads a customer's journal.
-func (s *server) journalOf(name string) []map[string]any {
-	s.t.Helper()
-	var entries []map[string]any
-	if err := json.Unmarshal(s.admin("journal", "show", "--customer", name, "--json"), &entries); err != nil {
-		s.t.Fatalf("couldn't read the journal: %v", err)
-	}
-	return entries
 }
