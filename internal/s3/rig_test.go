@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,13 +40,52 @@ type rig struct {
 	ctx   context.Context
 	vault *vault.Vault
 	gate  *gate.Gate
-	blobs blob.Store
+	blobs *disk
 	front *s3.Front
 	addr  string
 	log   *logBuffer
 	http  *http.Client // trusts the server
 
 	clinic, press person // "harbour-clinic", "tidewater-press"
+}
+
+// A disk is a store of blobs that can be full, and damaged.
+type disk struct {
+	blob.Store
+	full, damaged atomic.Bool
+}
+
+func (d *disk) Put(ctx context.Context, sealed []byte) (blob.Ref, error) {
+	if d.full.Load() {
+		return blob.Ref{}, blob.ErrNoSpace
+	}
+	return d.Store.Put(ctx, sealed)
+}
+
+func (d *disk) Create(ctx context.Context, sizeHint int64) (blob.Upload, error) {
+	if d.full.Load() {
+		return nil, blob.ErrNoSpace
+	}
+	return d.Store.Create(ctx, sizeHint)
+}
+
+func (d *disk) Open(ctx context.Context, ref blob.Ref) (blob.Reader, error) {
+	r, err := d.Store.Open(ctx, ref)
+	if err == nil && d.damaged.Load() {
+		r = damagedReader{r}
+	}
+	return r, err
+}
+
+// A damagedReader has a bit flipped in its last byte but one.
+type damagedReader struct{ blob.Reader }
+
+func (d damagedReader) ReadAt(p []byte, off int64) (int, error) {
+	n, err := d.Reader.ReadAt(p, off)
+	if at := d.Size() - 2 - off; at >= 0 && at < int64(n) {
+		p[at] ^= 1
+	}
+	return n, err
 }
 
 // A person is a customer with one credential.
@@ -62,7 +102,7 @@ func newRig(t testing.TB) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { g.Close() })
-	r := &rig{t: t, ctx: context.Background(), gate: g, blobs: blob.NewMemory(), log: new(logBuffer)}
+	r := &rig{t: t, ctx: context.Background(), gate: g, blobs: &disk{Store: blob.NewMemory()}, log: new(logBuffer)}
 	r.vault, err = vault.New(vault.Config{Gate: g, Records: records.NewMemory(), Blobs: r.blobs})
 	if err != nil {
 		t.Fatal(err)
