@@ -38,7 +38,7 @@ import (
 // Each version has a stamp, 16 bytes that order the versions of a key as
 // they were made: 48 bits of Unix milliseconds and 80 random bits, raised
 // where that is needed to come after the version before. Its text is the
-// version's id, but for null versions, which are called "null". A key has a
+// version's id, a ULID, but for null versions, which are called "null". A key has a
 // head if it has any version; the head is the newest, and may be a delete
 // marker. So one Get finds the current version, a scan of heads lists a
 // bucket, and older versions cost neither anything. A key has at most one

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/base32"
+	"encoding/binary"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,31 +16,44 @@ import (
 // random bits.
 type stamp [16]byte
 
-// base32 after D. Crockford, in which order of text is order of bytes, as in
-// a ULID.
-var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
+// The digits of D. Crockford's base32, in which order of text is order of
+// bytes.
+const crockfordDigits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+var crockford = base32.NewEncoding(crockfordDigits).WithPadding(base32.NoPadding)
 
 // stampLength is the length of a stamp's text.
 const stampLength = 26
 
-// id returns the stamp as the id of a version: 26 characters in base32, most
-// significant bit first. The last two bits of the last character are zero.
-func (s stamp) id() writ.VersionID { return writ.VersionID(crockford.EncodeToString(s[:])) }
+// id returns the stamp as the id of a version: a ULID, which is 26 digits in
+// base32, of which the first carries three bits.
+// https://github.com/ulid/spec
+func (s stamp) id() writ.VersionID {
+	var text [stampLength]byte
+	high, low := binary.BigEndian.Uint64(s[:8]), binary.BigEndian.Uint64(s[8:])
+	for i := stampLength - 1; i >= 0; i-- {
+		text[i] = crockfordDigits[low&31]
+		low, high = low>>5|high<<59, high>>5
+	}
+	return writ.VersionID(text[:])
+}
 
 // parseStamp reads the id of a version that is not null; [ErrVersion] on text
 // of another form.
 func parseStamp(id writ.VersionID) (s stamp, err error) {
-	if len(id) != stampLength {
+	if len(id) != stampLength || id[0] > '7' {
 		return s, ErrVersion
 	}
-	raw, err := crockford.DecodeString(string(id))
-	if err != nil {
-		return s, ErrVersion
+	var high, low uint64
+	for i := range stampLength {
+		digit := strings.IndexByte(crockfordDigits, id[i])
+		if digit < 0 {
+			return s, ErrVersion
+		}
+		high, low = high<<5|low>>59, low<<5|uint64(digit)
 	}
-	copy(s[:], raw)
-	if s.id() != id { // bits beyond the 128th
-		return stamp{}, ErrVersion
-	}
+	binary.BigEndian.PutUint64(s[:8], high)
+	binary.BigEndian.PutUint64(s[8:], low)
 	return s, nil
 }
 
