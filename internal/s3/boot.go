@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v3"
+	"github.com/valyala/fasthttp"
 	"github.com/versity/versitygw/s3api"
 )
 
@@ -23,6 +24,11 @@ const bootTime = 10 * time.Second
 // own, gets into a handler of ours, which sees the application that it runs
 // in. After that the socket is gone, and the server serves what it is given.
 type boot struct {
+	// settle sets up the server. It is called in the one request: the
+	// goroutine that serves it reads the same fields when the request is over,
+	// and nothing tells when that was.
+	settle func(*fasthttp.Server)
+
 	done  atomic.Bool
 	ready chan struct{}
 	app   chan *fiber.App
@@ -34,6 +40,7 @@ func (b *boot) listening() { close(b.ready) }
 // capture is the handler: transparent, but for the one request.
 func (b *boot) capture(ctx fiber.Ctx) error {
 	if !b.done.Load() {
+		b.settle(ctx.App().Server())
 		b.app <- ctx.App()
 		return ctx.SendStatus(http.StatusNoContent)
 	}

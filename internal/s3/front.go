@@ -84,7 +84,7 @@ func New(cfg Config) (*Front, error) {
 	f.cancel = cancel
 	b := &adapter{vault: cfg.Vault, accounts: accounts{cfg.Vault}, region: cfg.Region, log: cfg.Log, ctx: ctx}
 	root := nobody()
-	boot := &boot{}
+	boot := &boot{settle: f.settle}
 	options := []s3api.Option{
 		s3api.WithQuiet(), s3api.WithKeepAlive(), s3api.WithOnListen(boot.listening),
 		s3api.WithConcurrencyLimiter(cfg.MaxConnections, cfg.MaxRequests),
@@ -103,10 +103,14 @@ func New(cfg Config) (*Front, error) {
 		return nil, fmt.Errorf("couldn't start the S3 front: %w", err)
 	}
 	f.server = app.Server()
-	f.server.Name, f.server.NoDefaultServerHeader = "", true
-	f.server.ReadTimeout, f.server.WriteTimeout, f.server.IdleTimeout = stall, stall, stall
-	f.server.ConnState = f.track
 	return f, nil
+}
+
+// settle sets up the HTTP server that versitygw made.
+func (f *Front) settle(server *fasthttp.Server) {
+	server.Name, server.NoDefaultServerHeader = "", true
+	server.ReadTimeout, server.WriteTimeout, server.IdleTimeout = stall, stall, stall
+	server.ConnState = f.track
 }
 
 // nobody is the root user that versitygw insists on: nobody learns its
