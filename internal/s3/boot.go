@@ -13,6 +13,7 @@ import (
 
 	"github.com/gofiber/fiber/v3"
 	"github.com/valyala/fasthttp"
+	"github.com/valyala/fasthttp"
 	"github.com/versity/versitygw/s3api"
 )
 
@@ -71,10 +72,10 @@ func (b *boot) run(api *s3api.S3ApiServer) (*fiber.App, error) {
 	}
 	<-served
 	select {
-	case app := <-b.app:
-		return app, nil
+	case server := <-b.server:
+		return server, nil
 	default:
-		return nil, errors.New("the first request met no application")
+		return nil, errors.New("the first request met no server")
 	}
 }
 
