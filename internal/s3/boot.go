@@ -13,7 +13,6 @@ import (
 
 	"github.com/gofiber/fiber/v3"
 	"github.com/valyala/fasthttp"
-	"github.com/valyala/fasthttp"
 	"github.com/versity/versitygw/s3api"
 )
 
@@ -72,10 +71,10 @@ func (b *boot) run(api *s3api.S3ApiServer) (*fiber.App, error) {
 	}
 	<-served
 	select {
-	case server := <-b.server:
-		return server, nil
+	case app := <-b.app:
+		return app, nil
 	default:
-		return nil, errors.New("the first request met no server")
+		return nil, errors.New("the first request met no application")
 	}
 }
 
