@@ -202,9 +202,10 @@ func (a *account) give(s *slot) {
 // A change is what a transaction does beside its records. It is reset before
 // each run of the transaction.
 type change struct {
-	Usage         // growth, may be negative
-	freed   freed // what is to be deleted once the transaction is durable
-	enforce bool  // growth is subject to the customer's quota
+	Usage            // growth, may be negative
+	freed   freed    // what is to be deleted once the transaction is durable
+	enforce bool     // growth is subject to the customer's quota
+	covered []coming // versions to be brought under pins once it is
 }
 
 // change runs a transaction that changes a customer's usage, until it does
@@ -261,6 +262,7 @@ func (v *Vault) change(ctx context.Context, owner writ.CustomerID, fn func(tx re
 	}
 	release(true)
 	v.free(ctx, ch.freed)
+	v.pins.comes(ch.covered)
 	return nil
 }
 

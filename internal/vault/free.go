@@ -107,7 +107,7 @@ func (v *Vault) dropParts(ctx context.Context, id writ.BlobID) (parts int, err e
 		var n int
 		var last bool
 		err := run(func(tx records.Tx, ch *change) (err error) {
-			n, last, err = v.dropSome(ctx, tx, id, ch)
+			n, last, err = dropSome(ctx, tx, id, ch)
 			if len(owner) == 0 {
 				ch.Usage = Usage{}
 			}
@@ -123,7 +123,7 @@ func (v *Vault) dropParts(ctx context.Context, id writ.BlobID) (parts int, err e
 }
 
 // dropSome removes a bounded number of parts, and at last the drop record.
-func (v *Vault) dropSome(ctx context.Context, tx records.Tx, id writ.BlobID, ch *change) (parts int, last bool, err error) {
+func dropSome(ctx context.Context, tx records.Tx, id writ.BlobID, ch *change) (parts int, last bool, err error) {
 	entries, more, err := tx.Scan(ctx, records.Range{Start: partKey(id, 1), End: partsEnd(id), Limit: dropStep})
 	if err != nil {
 		return 0, false, err
@@ -134,7 +134,7 @@ func (v *Vault) dropSome(ctx context.Context, tx records.Tx, id writ.BlobID, ch 
 			return 0, false, err
 		}
 		tx.Delete(e.Key)
-		v.disown(tx, p.Ref)
+		disown(tx, p.Ref)
 		ch.freed.refs = append(ch.freed.refs, p.Ref)
 		ch.Bytes -= p.Size
 	}

@@ -65,6 +65,10 @@ type Upkeep struct {
 	Lifecycle time.Duration // between two looks whether a day has begun; 0 means 10 minutes
 }
 
+// keepAfter is how long after it was made, at the most, a version in a pin's
+// scope comes under the pin.
+const keepAfter = 2 * time.Second
+
 // sweepAfter is how long the background waits before it looks again for
 // parts that were still being read.
 const sweepAfter = time.Minute
@@ -81,6 +85,8 @@ func (v *Vault) RunUpkeep(ctx context.Context, u Upkeep) {
 		u.Lifecycle = 10 * time.Minute
 	}
 	reclaim, lifecycle, sweep := time.NewTicker(u.Reclaim), time.NewTicker(u.Lifecycle), time.NewTicker(sweepAfter)
+	keep := time.NewTicker(keepAfter)
+	defer keep.Stop()
 	defer reclaim.Stop()
 	defer lifecycle.Stop()
 	defer sweep.Stop()
@@ -91,6 +97,7 @@ func (v *Vault) RunUpkeep(ctx context.Context, u Upkeep) {
 	}
 	drops := func() error { _, err := v.sweepDrops(ctx); return err }
 	attempt("sweep", drops())
+	attempt("keep", v.keepAll(ctx, ""))
 	attempt("removal", v.ResumeRemovals(ctx))
 	attempt("rotation", v.ResumeRotations(ctx))
 	attempt("lifecycle", v.lifecycleIfDue(ctx))
@@ -100,6 +107,8 @@ func (v *Vault) RunUpkeep(ctx context.Context, u Upkeep) {
 		case <-v.upkeep.wakes():
 			attempt("sweep", drops())
 			attempt("removal", v.ResumeRemovals(ctx))
+		case <-keep.C:
+			attempt("keep", v.keepAll(ctx, ""))
 		case <-sweep.C:
 			attempt("sweep", drops())
 		case <-reclaim.C:

@@ -13,9 +13,7 @@ import (
 //
 //	p blob 0000                         the key of the record that names the blob's parts:
 //	                                    an upload's, a version's identity, or a kept record's
-//	t ref                               when a blob was deleted from a segment that is still
-//	                                    there: Unix nanoseconds, 8 bytes
-//	e customer                          epoch: 8 bytes, raised by each pin and rotation
+//	t ref                               empty: a blob deleted from a segment that is still there
 //	P customer pin                      pinRecord
 //	N pin                               the id of the customer of that pin, as text
 //	i pin 0 bucket 0 key 0 blob         empty: a version under a pin
@@ -25,7 +23,6 @@ import (
 //	L customer bucket                   cursor of lifecycle
 const (
 	tagDead     = 't'
-	tagEpoch    = 'e'
 	tagPin      = 'P'
 	tagPinName  = 'N'
 	tagPinned   = 'i'
@@ -42,7 +39,6 @@ func deadKey(ref blob.Ref) []byte { return ref.AppendKey([]byte{tagDead}) }
 // deadVolume returns what the dead records of one segment begin with.
 func deadVolume(key []byte) []byte { return key[:1+1+8] }
 
-func epochKey(customer writ.CustomerID) []byte  { return join(tagEpoch, string(customer)) }
 func pinPrefix(customer writ.CustomerID) []byte { return join(tagPin, string(customer)) }
 func pinNameKey(id string) []byte               { return join(tagPinName, id) }
 func pinnedPrefix(id string) []byte             { return join(tagPinned, id, "\x00") }

@@ -63,7 +63,7 @@ func (v *Vault) commitUpload(ctx context.Context, tx records.Tx, b Bucket, c *co
 	}
 	for _, p := range c.excess {
 		tx.Delete(partKey(r.Blob, p.Number))
-		v.disown(tx, p.Ref)
+		disown(tx, p.Ref)
 		ch.freed.refs = append(ch.freed.refs, p.Ref)
 	}
 	ch.Bytes -= c.size + c.spare // they counted as parts

@@ -59,9 +59,6 @@ func (v *Vault) BeginUpload(ctx context.Context, s Session, in BeginInput) (Uplo
 		if _, err := v.requireBucket(ctx, tx, b); err != nil {
 			return err
 		}
-		if _, err := readEpoch(ctx, tx, b.Owner); err != nil {
-			return err
-		}
 		moved, err := v.rewrap(ctx, b.Owner, up.Blob, up.Wrapped)
 		if err != nil {
 			return err
@@ -275,7 +272,7 @@ func (v *Vault) commitPart(ctx context.Context, b Bucket, ref UploadRef, p *part
 		}
 		ch.Bytes = p.Size
 		if before != nil {
-			v.disown(tx, before.Ref)
+			disown(tx, before.Ref)
 			ch.freed.refs = append(ch.freed.refs, before.Ref)
 			ch.Bytes -= before.Size
 		}

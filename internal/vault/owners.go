@@ -1,12 +1,11 @@
 package vault
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"writ/internal/blob"
@@ -50,7 +49,7 @@ func (o owners) Move(ctx context.Context, from, to blob.Ref) (moved bool, err er
 		if moved, err = repoint(ctx, tx, key, from, to); err != nil || !moved {
 			return err
 		}
-		o.v.disown(tx, from)
+		disown(tx, from)
 		tx.Put(ownerKey(to), key)
 		return nil
 	})
@@ -135,16 +134,11 @@ func ownerOf(ctx context.Context, r records.Reader, ref blob.Ref) ([]byte, error
 
 // disown removes a blob's owner, in the transaction that removes the blob
 // from its record.
-func (v *Vault) disown(tx records.Tx, ref blob.Ref) {
+func disown(tx records.Tx, ref blob.Ref) {
 	tx.Delete(ownerKey(ref))
 	if ref.Kind == blob.Segment {
-		tx.Put(deadKey(ref), v.deadNow())
+		tx.Put(deadKey(ref), nil)
 	}
-}
-
-// deadNow is the value of a dead record: when the blob was deleted.
-func (v *Vault) deadNow() []byte {
-	return binary.BigEndian.AppendUint64(nil, uint64(v.now().UnixNano()))
 }
 
 // abandon gives up blobs that were written and never came into a record.
@@ -153,7 +147,7 @@ func (v *Vault) abandon(ctx context.Context, refs ...blob.Ref) {
 	var b records.Batch
 	for _, ref := range refs {
 		if ref.Kind == blob.Segment {
-			b.Put(deadKey(ref), v.deadNow())
+			b.Put(deadKey(ref), nil)
 		}
 	}
 	if b.Len() > 0 {
@@ -193,43 +187,55 @@ func (v *Vault) Reclaim(ctx context.Context, progress Progress) (Reclaimed, erro
 	return r, err
 }
 
-// deadFor is how long the dead records of a segment in which nothing is alive
-// are kept: it is gone by then, however often reclaim runs.
-const deadFor = 24 * time.Hour
+// buriedAfter is for how long nothing must have been owned in a segment, as
+// seen by one reclaim after the other, until its dead records are removed. It
+// is gone by then: that is longer than the grace and the linger of the store.
+const buriedAfter = 3 * time.Hour
 
-// buryDead removes the dead records of segments that are gone: of those in
-// which nothing is owned, and nothing was for a day.
+// graves are the segments in which nothing is owned, and since when that is
+// known, by what their dead records begin with.
+type graves struct {
+	mu    sync.Mutex // guards since
+	since map[string]time.Time
+	after time.Duration // [buriedAfter], but in tests
+}
+
+// buryDead removes the dead records of segments that are gone.
 func (v *Vault) buryDead(ctx context.Context) error {
-	r := records.Prefix([]byte{tagDead})
-	long := v.now().Add(-deadFor).UnixNano()
-	var volume []byte // whose dead records are met
-	var gone bool     // whether it may be buried, as far as is known
-	var first []byte  // its first dead record
-	bury := func() error {
-		if !gone {
+	v.graves.mu.Lock()
+	defer v.graves.mu.Unlock()
+	seen := make(map[string]time.Time)
+	start := []byte{tagDead}
+	for {
+		entries, _, err := v.records.Scan(ctx, records.Range{Start: start, End: []byte{tagDead + 1}, Limit: 1, KeysOnly: true})
+		if err != nil {
+			return recordsError(err)
+		}
+		if len(entries) == 0 {
+			v.graves.since = seen
 			return nil
 		}
-		return v.buryVolume(ctx, records.Range{Start: first, End: records.PrefixEnd(volume)})
-	}
-	err := eachRecord(ctx, v.records, r, func(e records.Entry) error {
-		if this := deadVolume(e.Key); !bytes.Equal(this, volume) {
-			if err := bury(); err != nil {
-				return err
-			}
-			volume, first = this, e.Key
-			owned, err := v.volumeOwned(ctx, this)
-			if err != nil {
-				return err
-			}
-			gone = !owned
+		volume := deadVolume(entries[0].Key)
+		start = records.PrefixEnd(volume)
+		owned, err := v.volumeOwned(ctx, volume)
+		if err != nil {
+			return err
 		}
-		gone = gone && len(e.Value) == 8 && int64(binary.BigEndian.Uint64(e.Value)) < long
-		return nil
-	})
-	if err != nil {
-		return err
+		if owned {
+			continue
+		}
+		since, known := v.graves.since[string(volume)]
+		if !known {
+			since = time.Now()
+		}
+		if seen[string(volume)] = since; time.Since(since) < v.graves.after {
+			continue
+		}
+		if err := v.buryVolume(ctx, records.Prefix(volume)); err != nil {
+			return err
+		}
+		delete(seen, string(volume))
 	}
-	return bury()
 }
 
 // volumeOwned reports whether a blob in the segment is owned, given what its

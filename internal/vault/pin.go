@@ -2,12 +2,9 @@ package vault
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"writ"
@@ -20,13 +17,15 @@ import (
 // there and those that come later, against everything that their owner may
 // do, without the owner's noticing. For each version in its scope there is a
 // kept record, apart from the version's own, with the data key re-wrapped
-// under the docket's key, made when the pin is set or in the transaction that
-// makes the version. When the version goes, in whatever way, the same
-// transaction looks whether there is a kept record: then the version's record
-// moves into it, and the ownership of the blob with it, instead of being
-// dropped. Usage, listings, answers and errors never look at kept records, so
-// that they cannot differ. Each removal looks, pinned or not, so that the time
-// does not differ by more than the noise of a disk.
+// under the docket's key. It is made when the pin is set; for a version that
+// comes later shortly after it was made, so that making it takes no longer;
+// and at the latest in the transaction that removes the version, or before
+// the customer's keys are shredded. When the version goes, in whatever way,
+// its record moves into the kept record, in the same transaction, and the
+// ownership of the blob with it, instead of being dropped. Usage, listings,
+// answers and errors never look at kept records, so that they cannot differ.
+// Each removal looks for a kept record, pinned or not, and then writes one
+// record in place of another.
 //
 // Delete markers hold no data and are not kept; parts of an upload are kept
 // from the moment that they become a version.
@@ -97,41 +96,23 @@ func (k *keptRecord) name() name {
 	return name{owner: k.Customer, bucket: k.Bucket, key: k.Key}
 }
 
-// pins are the pins in force, by customer, as of each customer's epoch
-// record. They are few: the list of a whole customer is kept in memory.
-type pins struct {
-	mu   sync.Mutex // guards all
-	of   map[writ.CustomerID]map[string]*pinRecord
-	asOf map[writ.CustomerID]uint64 // epoch at which they were read
-}
-
-// settle prepares a version that tx is about to make: it comes under the pins
-// that cover it, and its data key under the customer's newest KEK. It may
-// change r.Wrapped. tx depends on the customer's epoch, so that it conflicts
-// with a pin that is set, or a rotation that begins, meanwhile.
-func (v *Vault) settle(ctx context.Context, tx records.Tx, n name, r *versionRecord) error {
+// settle prepares a version that is about to be made, or to become the head
+// again, in a transaction: its data key comes under the customer's newest KEK,
+// which may change r.Wrapped, and it is noted if a pin covers it.
+func (v *Vault) settle(ctx context.Context, n name, r *versionRecord, ch *change) error {
 	if r.Marker {
 		return nil
 	}
-	epoch, err := readEpoch(ctx, tx, n.owner)
+	wrapped, err := v.rewrap(ctx, n.owner, r.Blob, r.Wrapped)
 	if err != nil {
 		return err
 	}
-	if r.Wrapped, err = v.rewrap(ctx, n.owner, r.Blob, r.Wrapped); err != nil {
-		return err
+	r.Wrapped = wrapped
+	covering, err := v.covering(ctx, n, r.id())
+	if len(covering) > 0 {
+		ch.covered = append(ch.covered, coming{n, r.Stamp})
 	}
-	scopes, err := v.pinsOf(ctx, n.owner, epoch)
-	if err != nil {
-		return err
-	}
-	for id, p := range scopes {
-		if p.covers(n, r.id()) {
-			if err := v.keep(ctx, tx, id, n, r); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return err
 }
 
 // rewrap moves a wrapped data key to the customer's newest KEK; one that lies
@@ -142,19 +123,29 @@ func (v *Vault) rewrap(ctx context.Context, customer writ.CustomerID, id writ.Bl
 }
 
 // release removes what of a version lies outside its record, in the
-// transaction that removes the record, unless the version is kept: then the
-// record moves into its kept record, and the data stay. What it returns goes
-// to [Vault.free] once the transaction is durable.
-func (v *Vault) release(ctx context.Context, tx records.Tx, r *versionRecord) (freed, error) {
+// transaction that removes the record, unless a pin covers it: then the record
+// moves into its kept record, and the data stay. What it returns goes to
+// [Vault.free] once the transaction is durable.
+func (v *Vault) release(ctx context.Context, tx records.Tx, n name, r *versionRecord) (freed, error) {
 	if r.Marker {
 		return freed{}, nil
+	}
+	covering, err := v.covering(ctx, n, r.id())
+	if err != nil {
+		return freed{}, err
+	}
+	for _, id := range covering {
+		err := v.keep(ctx, tx, id, n, r)
+		if err != nil && !errors.Is(err, ErrShredded) { // what was not kept before is no more
+			return freed{}, err
+		}
 	}
 	kept, err := getKept(ctx, tx, r.Blob)
 	if err != nil {
 		return freed{}, err
 	}
 	if kept == nil {
-		return v.drop(tx, r)
+		return drop(tx, r)
 	}
 	kept.Gone, kept.Record = v.now().UnixNano(), encode(r)
 	tx.Put(keptKey(r.Blob), encode(kept))
@@ -171,13 +162,13 @@ func (v *Vault) release(ctx context.Context, tx records.Tx, r *versionRecord) (f
 }
 
 // drop gives up the data of a version that nothing names any more.
-func (v *Vault) drop(tx records.Tx, r *versionRecord) (f freed, err error) {
+func drop(tx records.Tx, r *versionRecord) (f freed, err error) {
 	ref, isBlob, err := r.ref()
 	switch {
 	case err != nil:
 		return f, err
 	case isBlob:
-		v.disown(tx, ref)
+		disown(tx, ref)
 		f.refs = append(f.refs, ref)
 	case r.Parts > 0:
 		tx.Put(dropKey(r.Blob), nil)
@@ -226,79 +217,4 @@ func getKept(ctx context.Context, r records.Reader, id writ.BlobID) (*keptRecord
 	}
 	var kept keptRecord
 	return &kept, decode(value, &kept)
-}
-
-// pinsOf returns the customer's pins as of an epoch that the caller's
-// transaction has read, from memory when that is new enough.
-func (v *Vault) pinsOf(ctx context.Context, customer writ.CustomerID, epoch uint64) (map[string]*pinRecord, error) {
-	v.pins.mu.Lock()
-	have, ok := v.pins.of[customer]
-	asOf := v.pins.asOf[customer]
-	v.pins.mu.Unlock()
-	if epoch == 0 {
-		return nil, nil // never had one
-	}
-	if ok && asOf == epoch {
-		return have, nil
-	}
-	read, asOf, err := v.readPins(ctx, customer)
-	if err != nil {
-		return nil, err
-	}
-	v.pins.mu.Lock()
-	defer v.pins.mu.Unlock()
-	if v.pins.of == nil {
-		v.pins.of, v.pins.asOf = make(map[writ.CustomerID]map[string]*pinRecord), make(map[writ.CustomerID]uint64)
-	}
-	v.pins.of[customer], v.pins.asOf[customer] = read, asOf
-	return read, nil
-}
-
-// readPins reads the customer's pins and the epoch that they are of.
-func (v *Vault) readPins(ctx context.Context, customer writ.CustomerID) (map[string]*pinRecord, uint64, error) {
-	snap, err := v.records.Snapshot(ctx)
-	if err != nil {
-		return nil, 0, recordsError(err)
-	}
-	defer snap.Close()
-	epoch, err := readEpoch(ctx, snap, customer)
-	if err != nil {
-		return nil, 0, err
-	}
-	all := make(map[string]*pinRecord)
-	err = eachRecord(ctx, snap, records.Prefix(pinPrefix(customer)), func(e records.Entry) error {
-		p := new(pinRecord)
-		if err := decode(e.Value, p); err != nil {
-			return err
-		}
-		all[string(e.Key[len(pinPrefix(customer)):])] = p
-		return nil
-	})
-	return all, epoch, err
-}
-
-// readEpoch reads a customer's epoch: 0 if it never had a pin or a rotation.
-func readEpoch(ctx context.Context, r records.Reader, customer writ.CustomerID) (uint64, error) {
-	value, err := r.Get(ctx, epochKey(customer))
-	if errors.Is(err, records.ErrNotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, recordsError(err)
-	}
-	if len(value) != 8 {
-		return 0, fmt.Errorf("%w: epoch of a customer", ErrCorrupt)
-	}
-	return binary.BigEndian.Uint64(value), nil
-}
-
-// bumpEpoch makes every transaction that settles a version of the customer,
-// and has not committed yet, start again.
-func bumpEpoch(ctx context.Context, tx records.Tx, customer writ.CustomerID) error {
-	epoch, err := readEpoch(ctx, tx, customer)
-	if err != nil {
-		return err
-	}
-	tx.Put(epochKey(customer), binary.BigEndian.AppendUint64(nil, epoch+1))
-	return nil
 }

@@ -38,8 +38,14 @@ func (v *Vault) Pin(ctx context.Context, in PinInput) (Pin, error) {
 		}
 		tx.Put(key, encode(record))
 		tx.Put(pinNameKey(in.ID), []byte(b.Owner))
-		return bumpEpoch(ctx, tx, b.Owner)
+		return nil
 	})
+	if err == nil {
+		err = v.setPin(ctx, b.Owner, in.ID, &record)
+	}
+	if err == nil {
+		err = v.epochs.wait(ctx)
+	}
 	if err != nil {
 		return Pin{}, fmt.Errorf("couldn't set pin: %w", err)
 	}
@@ -138,8 +144,14 @@ func (v *Vault) Unpin(ctx context.Context, id string) error {
 	// First no new version comes under it.
 	err = v.update(ctx, func(tx records.Tx) error {
 		tx.Delete(pinKey(pin.Customer, id))
-		return bumpEpoch(ctx, tx, pin.Customer)
+		return nil
 	})
+	if err == nil {
+		err = v.setPin(ctx, pin.Customer, id, nil)
+	}
+	if err == nil {
+		err = v.epochs.wait(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("couldn't end pin: %w", err)
 	}
@@ -202,7 +214,7 @@ func (v *Vault) unkeep(ctx context.Context, tx records.Tx, id string, blobID wri
 	if err := decode(kept.Record, &r); err != nil {
 		return freed{}, err
 	}
-	return v.drop(tx, &r)
+	return drop(tx, &r)
 }
 
 // findPin reads a pin by its name. A pin that is being ended is found with
@@ -242,7 +254,11 @@ type PinnedPage struct {
 // Pinned lists what a pin preserves, at most max versions (1 to 1,000) after
 // the marker that the page before gave.
 func (v *Vault) Pinned(ctx context.Context, id, after string, max int) (PinnedPage, error) {
-	if _, err := findPin(ctx, v.records, id); err != nil {
+	pin, err := findPin(ctx, v.records, id)
+	if err != nil {
+		return PinnedPage{}, err
+	}
+	if err := v.keepAll(ctx, pin.Customer); err != nil {
 		return PinnedPage{}, err
 	}
 	snap, err := v.records.Snapshot(ctx)

@@ -307,6 +307,9 @@ func TestPinRacesWrites(t *testing.T) {
 		_, err := r.Pin(r.ctx, PinInput{ID: id, Bucket: "kept"})
 		close(stop)
 		<-stopped
+		if err == nil {
+			err = r.keepComing(r.ctx)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

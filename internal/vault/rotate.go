@@ -55,14 +55,17 @@ func (v *Vault) RotateCustomer(ctx context.Context, id writ.CustomerID, o Rotate
 	if o.Retire && !r.Retire {
 		r.Retire = true
 	}
-	// From this transaction on, whatever is made is wrapped under the newest
-	// key (see settle); what was made before is found by the walk.
 	err = v.update(ctx, func(tx records.Tx) error {
 		tx.Put(rotationKey(id), encode(r))
-		return bumpEpoch(ctx, tx, id)
+		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("couldn't note rotation: %w", err)
+	}
+	// From here on, whatever is made is wrapped under the newest key (see
+	// settle); what was made before is found by the walk.
+	if err := v.epochs.wait(ctx); err != nil {
+		return 0, err
 	}
 	usage, err := v.Usage(ctx, id)
 	if err != nil {

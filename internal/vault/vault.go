@@ -71,9 +71,11 @@ type Vault struct {
 	accounts accounts
 	turns    turns
 
+	epochs  epochs
 	pins    pins
 	reading reading
 	jobs    jobs
+	graves  graves
 	upkeep  upkeep
 	minPart int64 // [MinPartSize], but in tests
 }
@@ -91,6 +93,7 @@ func New(cfg Config) (*Vault, error) {
 	if v.log == nil {
 		v.log = slog.New(slog.DiscardHandler)
 	}
+	v.graves.after = buriedAfter
 	v.buckets.limit, v.signing.limit = 4096, 4096
 	return v, nil
 }
@@ -98,6 +101,7 @@ func New(cfg Config) (*Vault, error) {
 // update runs a transaction until it does not conflict. fn may run several
 // times. Errors have the vault's names.
 func (v *Vault) update(ctx context.Context, fn func(tx records.Tx) error) error {
+	defer v.epochs.begin()()
 	return recordsError(records.Retry(ctx, v.records, fn))
 }
 

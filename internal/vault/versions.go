@@ -229,7 +229,7 @@ func (v *Vault) succeed(ctx context.Context, tx records.Tx, b Bucket, n name, he
 		fillIdentity(data, identity)
 		tx.Put(dataKey(r.Modified, r.Blob), data)
 	}
-	if err := v.settle(ctx, tx, n, &r); err != nil {
+	if err := v.settle(ctx, n, &r, ch); err != nil {
 		return Version{}, err
 	}
 	tx.Put(n.head(), encode(&r))
@@ -257,7 +257,7 @@ func (v *Vault) supersede(ctx context.Context, tx records.Tx, n name, head, r *v
 			if old.locked(v.now(), false) {
 				return ErrLocked
 			}
-			if err := v.vanish(ctx, tx, old, ch); err != nil {
+			if err := v.vanish(ctx, tx, n, old, ch); err != nil {
 				return err
 			}
 			if at == nil {
@@ -277,8 +277,8 @@ func (v *Vault) supersede(ctx context.Context, tx records.Tx, n name, head, r *v
 }
 
 // vanish releases what of a version lies outside its record, and counts.
-func (v *Vault) vanish(ctx context.Context, tx records.Tx, r *versionRecord, ch *change) error {
-	f, err := v.release(ctx, tx, r)
+func (v *Vault) vanish(ctx context.Context, tx records.Tx, n name, r *versionRecord, ch *change) error {
+	f, err := v.release(ctx, tx, n, r)
 	if err != nil {
 		return err
 	}
@@ -291,7 +291,7 @@ func (v *Vault) vanish(ctx context.Context, tx records.Tx, r *versionRecord, ch 
 // remove removes one version for ever. If it was the newest, the one before
 // takes its place.
 func (v *Vault) remove(ctx context.Context, tx records.Tx, n name, f found, ch *change) error {
-	if err := v.vanish(ctx, tx, f.versionRecord, ch); err != nil {
+	if err := v.vanish(ctx, tx, n, f.versionRecord, ch); err != nil {
 		return err
 	}
 	if !f.latest() {
@@ -320,7 +320,7 @@ func (v *Vault) remove(ctx context.Context, tx records.Tx, n name, f found, ch *
 	if next.Since = 0; !next.Null {
 		next.NullAt = f.head.NullAt
 	}
-	if err := v.settle(ctx, tx, n, next); err != nil {
+	if err := v.settle(ctx, n, next, ch); err != nil {
 		return err
 	}
 	tx.Delete(older[0].Key)
