@@ -110,6 +110,7 @@ func New(cfg Config) (*Front, error) {
 func (f *Front) settle(server *fasthttp.Server) {
 	server.Name, server.NoDefaultServerHeader = "", true
 	server.ReadTimeout, server.WriteTimeout, server.IdleTimeout = stall, stall, stall
+	server.WriteBufferSize = 16 << 10 // headers and a small object go out in one TLS record
 	server.ConnState = f.track
 }
 
