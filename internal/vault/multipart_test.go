@@ -82,7 +82,11 @@ func (r *rig) wantClean() Report {
 }
 
 func TestUploadInParts(t *testing.T) {
-	r := newRig(t)
+	t.Run("memory", func(t *testing.T) { uploadInParts(t, newRig(t)) })
+	t.Run("disk", func(t *testing.T) { uploadInParts(t, newDiskRig(t)) })
+}
+
+func uploadInParts(t *testing.T, r *rig) {
 	r.bucket(r.clinic, "scans", Unversioned)
 	ref := r.begin1(r.clinic, "scans", "ward/4.dcm")
 	one, two, three := pattern(1, MinPartSize), pattern(2, MinPartSize+70_000), pattern(3, 1234)
@@ -280,7 +284,11 @@ func TestUploadChecksums(t *testing.T) {
 }
 
 func TestAbortFreesParts(t *testing.T) {
-	r := newRig(t)
+	t.Run("memory", func(t *testing.T) { abortFreesParts(t, newRig(t)) })
+	t.Run("disk", func(t *testing.T) { abortFreesParts(t, newDiskRig(t)) })
+}
+
+func abortFreesParts(t *testing.T, r *rig) {
 	r.bucket(r.clinic, "scans", Unversioned)
 	ref := r.begin1(r.clinic, "scans", "a")
 	for i := range 600 { // more than one step
