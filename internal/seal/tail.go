@@ -37,6 +37,10 @@ const (
 // ErrTail: a frame of a tail was changed.
 var ErrTail = errors.New("a frame of the log was changed")
 
+// ErrTailLength: as [ErrTail], and what was changed is the frame's front, so
+// that its length is not known. It comes together with ErrTail.
+var ErrTailLength = errors.New("its length is not known")
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // tail is what reader and writer share.
@@ -168,7 +172,7 @@ func (r *TailReader) Next() ([]byte, error) {
 		return nil, io.EOF
 	}
 	if binary.BigEndian.Uint32(front[4:]) != r.check(length) || length < ChunkOverhead || length > MaxTailRecord+ChunkOverhead {
-		return nil, fmt.Errorf("%w: frame %d", ErrTail, r.index)
+		return nil, fmt.Errorf("%w, and %w: frame %d", ErrTail, ErrTailLength, r.index)
 	}
 	if cap(r.sealed) < int(length) {
 		r.sealed = make([]byte, length)

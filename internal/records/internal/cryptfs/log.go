@@ -134,8 +134,15 @@ func (l *logFile) Read(p []byte) (int, error) {
 
 // judge says what an end means.
 func (l *logFile) judge(err error) error {
-	if errors.Is(err, seal.ErrTail) {
-		if torn, rerr := l.torn(); rerr == nil && torn {
+	switch {
+	case errors.Is(err, io.EOF):
+		if gap, rerr := l.gap(); rerr != nil {
+			return rerr
+		} else if gap {
+			return fmt.Errorf("%w: a frame was wiped", ErrDamaged)
+		}
+	case errors.Is(err, seal.ErrTail):
+		if torn, rerr := l.torn(err); rerr == nil && torn {
 			return io.EOF
 		}
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
@@ -143,20 +150,44 @@ func (l *logFile) judge(err error) error {
 	return err
 }
 
+// gap says whether the log ends in zeros where it must not: a manifest, whose
+// space is never reserved, at all; a write-ahead log, with something behind
+// them.
+func (l *logFile) gap() (bool, error) {
+	var front [8]byte
+	n, err := l.File.ReadAt(front[:], l.in.Offset())
+	if n < len(front) || front != [8]byte{} {
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		return false, err // the bytes end, or a frame is torn
+	}
+	if l.kind == manifest {
+		return true, nil
+	}
+	zeros, err := l.zerosFrom(l.in.Offset() + int64(len(front)))
+	return !zeros, err
+}
+
 // torn says whether the frame that did not open is the last write of a log
 // whose space was reserved: nothing but zeros lies behind it.
-func (l *logFile) torn() (bool, error) {
+func (l *logFile) torn(why error) (bool, error) {
 	if l.kind != wal {
 		return false, nil
 	}
-	var front [8]byte
-	if _, err := l.File.ReadAt(front[:], l.in.Offset()); err != nil {
-		return false, err
+	at := l.in.Offset() + 8
+	if !errors.Is(why, seal.ErrTailLength) {
+		var length [4]byte
+		if _, err := l.File.ReadAt(length[:], l.in.Offset()); err != nil {
+			return false, err
+		}
+		at += int64(binary.BigEndian.Uint32(length[:]))
 	}
-	at := l.in.Offset() + int64(len(front))
-	if length := binary.BigEndian.Uint32(front[:]); length <= seal.MaxTailRecord+seal.ChunkOverhead {
-		at += int64(length)
-	}
+	return l.zerosFrom(at)
+}
+
+// zerosFrom says whether nothing but zeros lies from there to the end.
+func (l *logFile) zerosFrom(at int64) (bool, error) {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := l.File.ReadAt(buf, at)
