@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync"
 	"time"
 
@@ -112,6 +113,18 @@ func (f *Front) settle(server *fasthttp.Server) {
 	server.ReadTimeout, server.WriteTimeout, server.IdleTimeout = stall, stall, stall
 	server.WriteBufferSize = 16 << 10 // headers and a small object go out in one TLS record
 	server.ConnState = f.track
+	answer := server.ErrorHandler
+	server.ErrorHandler = func(ctx *fasthttp.RequestCtx, err error) {
+		if brokenOff(err) {
+			// Nobody is there to read an answer, and versitygw would print
+			// the error where no log is.
+			ctx.Response.Reset()
+			ctx.SetStatusCode(http.StatusBadRequest)
+			ctx.SetConnectionClose()
+			return
+		}
+		answer(ctx, err)
+	}
 }
 
 // nobody is the root user that versitygw insists on: nobody learns its

@@ -99,6 +99,7 @@ func (b *adapter) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.U
 	put.Body = r.patient(put.Body)
 	part, err := b.vault.PutPart(b.ctx, r.session(), put)
 	if err != nil {
+		r.drain()
 		return nil, b.fail(ctx, err, on)
 	}
 	if own.Algorithm == "" {

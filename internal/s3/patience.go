@@ -50,6 +50,19 @@ func (p *patientReader) Read(b []byte) (int, error) {
 	return p.Reader.Read(b)
 }
 
+// maxUnread is how much of a body is read for nothing, in bytes, once it is
+// clear that it will not be stored. A client that is still sending when its
+// connection is closed may never see why.
+const maxUnread = 32 << 20
+
+// drain reads what is left of a body that was refused.
+func (r request) drain() {
+	// A body of unknown length must not be read beyond its end.
+	if rest := r.Request.BodyStream(); rest != nil && r.Request.Header.ContentLength() > 0 {
+		io.CopyN(io.Discard, r.patient(rest), maxUnread) // the answer is an error already
+	}
+}
+
 // patientBody returns a body of an answer that gives its client time, and
 // that stays an [io.WriterTo]: the server writes through that without a
 // buffer between. An error in the middle cuts the connection, which is all

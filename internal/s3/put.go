@@ -59,6 +59,7 @@ func (b *adapter) PutObject(ctx context.Context, in s3response.PutObjectInput) (
 	put.Body = r.patient(put.Body)
 	made, err := b.vault.Put(b.ctx, r.session(), put)
 	if err != nil {
+		r.drain()
 		return out, b.fail(ctx, err, on)
 	}
 	c := show(made.Checksum)
