@@ -66,7 +66,8 @@ type server struct {
 	metrics string
 	extra   []string // more flags of serve
 	cmd     *exec.Cmd
-	log     *bytes.Buffer
+	ended   chan struct{} // closed when the process is gone and its log is whole
+	log     *bytes.Buffer // read after ended only
 }
 
 // credential is what `writ credential add --json` prints.
@@ -133,8 +134,9 @@ func (s *server) tryStart() error {
 		return err
 	}
 	ended := make(chan struct{})
+	s.ended = ended
 	go func() { s.cmd.Wait(); close(ended) }()
-	for range 1200 {
+	for range 2400 {
 		resp, err := http.Get("http://" + s.metrics + "/readyz")
 		if err == nil {
 			resp.Body.Close()
@@ -149,7 +151,7 @@ func (s *server) tryStart() error {
 		}
 	}
 	s.kill()
-	return fmt.Errorf("not ready within 30 s: %s", tail(s.log.String(), 2000))
+	return fmt.Errorf("not ready within a minute: %s", tail(s.log.String(), 2000))
 }
 
 // kill ends the process as the kernel would: at once, with nothing flushed.
@@ -167,12 +169,13 @@ func (s *server) stop() {
 	s.await()
 }
 
+// await waits until the process is gone.
 func (s *server) await() {
-	for range 1200 {
-		if s.cmd.Process.Signal(syscall.Signal(0)) != nil {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
+	s.t.Helper()
+	select {
+	case <-s.ended:
+	case <-time.After(time.Minute):
+		s.t.Fatal("the server does not end")
 	}
 }
 
