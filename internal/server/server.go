@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -92,6 +93,7 @@ func (s *Server) start(unseal gate.Unsealer) (err error) {
 	if s.tracing, err = openTracing(s.cfg.Trace, s.version); err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // argon2id has taken 64 MiB and more, once
 	s.measure = newMeasures(s.rooms, s.version)
 	if err := s.listen(); err != nil {
 		return err
