@@ -200,6 +200,34 @@ func (r *TailReader) read(p []byte) error {
 	return err
 }
 
+// laterFrames is how many frames may be missing before one that
+// [TailReader.Later] finds.
+const laterFrames = 4096
+
+// Later reports whether b holds, anywhere, a whole frame of this tail that
+// comes after the one at which Next ended. A writer that makes each frame
+// durable before it writes the next leaves nothing readable behind a frame
+// that a power cut tore; behind one that was changed afterwards it does.
+func (r *TailReader) Later(b []byte) bool {
+	for ; len(b) >= frameFront+ChunkOverhead; b = b[1:] {
+		length := binary.BigEndian.Uint32(b)
+		if length < ChunkOverhead || length > MaxTailRecord+ChunkOverhead || int64(length) > int64(len(b)-frameFront) {
+			continue
+		}
+		sealed, later := b[frameFront:][:length], r.tail
+		later.ad = bytes.Clone(r.ad)
+		for later.index = r.index + 1; later.index <= r.index+laterFrames; later.index++ {
+			if later.check(length) != binary.BigEndian.Uint32(b[4:]) {
+				continue
+			}
+			if _, err := later.gcm.Open(nil, nil, sealed, later.label()); err == nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Offset is where the last whole record ends, counted from the header's first
 // byte: what lies behind it may be cut before appending.
 func (r *TailReader) Offset() int64 { return r.offset }

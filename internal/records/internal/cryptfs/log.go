@@ -16,25 +16,26 @@ import (
 	"writ/internal/seal"
 )
 
-// Logs are kept otherwise than tables: as a tail of package seal, one frame
-// for each write, each authenticated. Pebble takes the first damaged record of
-// a log for its end, as after a crash in the middle of a write; what lay
-// behind it would be silently gone, and with the manifest's whole tables. Here
-// a frame that ends too early is a torn write, as before, but a frame that was
-// changed is an error.
+// Logs are kept otherwise than tables: as a tail of package seal, in frames,
+// each authenticated. Pebble takes the first damaged record of a log for its
+// end, as after a crash in the middle of a write; what lay behind it would be
+// silently gone, and with the manifest's whole tables. Here a frame that a
+// crash tore is the end of the log, as before, but a frame that was changed is
+// an error.
 
-// logKind says how the end of a log is judged. It stands in the header, as the
-// part number of the tail's stream.
+// logKind says how a log is written, and so how its end is judged. It stands
+// in the header, as the part number of the tail's stream.
 type logKind uint32
 
 const (
-	// manifest: its space is never reserved ahead, so a torn write makes it
-	// shorter and nothing else; a last frame that is whole and does not open
-	// was changed.
+	// manifest: one frame a write. Its space is never reserved ahead, so a
+	// torn write makes it shorter and nothing else; a last frame that is whole
+	// and does not open was changed.
 	manifest logKind = 1
-	// wal: its space is reserved ahead and reads as zeros, so a write that a
-	// power cut tore may be whole in length; a last frame that does not open,
-	// with nothing behind it, is taken for one.
+	// wal: one frame a sync, each durable before the next is written. Its
+	// space is written with zeros ahead, so what a power cut tears may be
+	// whole in length, and torn anywhere; but nothing that opens lies behind
+	// it. What does not open and is followed by a frame that does was changed.
 	wal logKind = 2
 )
 
@@ -53,34 +54,117 @@ func kindOf(name string) (logKind, bool) {
 // ErrDamaged: a frame of a log was changed.
 var ErrDamaged = errors.New("a log of the records is damaged")
 
-// logFile is a log: either being written or being read, never both.
-type logFile struct {
-	vfs.File
-	out *seal.TailWriter
-
-	mu    sync.Mutex // guards the reading position
-	in    *seal.TailReader
-	kind  logKind
-	plain []byte // of the frame that is being read
-	ended error
-}
-
-func (f *FS) createLog(inner vfs.File, kind logKind) (vfs.File, error) {
-	out, err := seal.NewTailWriter(inner, f.key, seal.Stream{ID: writ.NewBlobID(), Part: uint32(kind)})
-	if err != nil {
-		return nil, errors.Join(err, inner.Close())
-	}
-	return &logFile{File: inner, out: out, kind: kind}, nil
-}
-
 // isLog says whether a header is that of a tail.
 func isLog(header []byte) bool {
 	return string(header[:8]) == "WRIT\x00\x01T\n"
 }
 
+func (f *FS) createLog(inner vfs.File, kind logKind) (vfs.File, error) {
+	l := &logWriter{File: inner, kind: kind, ahead: newAhead(inner, kind == wal && writtenInPlace(inner))}
+	var err error
+	if l.out, err = seal.NewTailWriter(l.ahead, f.key, seal.Stream{ID: writ.NewBlobID(), Part: uint32(kind)}); err != nil {
+		return nil, errors.Join(err, inner.Close())
+	}
+	return l, nil
+}
+
+// logWriter is a log that is being written.
+type logWriter struct {
+	vfs.File
+	kind logKind
+
+	mu      sync.Mutex // guards all below
+	out     *seal.TailWriter
+	ahead   *ahead
+	pending []byte // of a write-ahead log: what the next sync writes
+	failed  error  // a frame may lie there in part: nothing may follow it
+}
+
+// Write implements [io.Writer].
+func (l *logWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	done := 0
+	for len(p) > 0 {
+		chunk := p[:min(len(p), seal.MaxTailRecord-len(l.pending))]
+		l.pending = append(l.pending, chunk...)
+		if l.kind == manifest || len(l.pending) == seal.MaxTailRecord {
+			if err := l.flush(l.kind == wal); err != nil {
+				return done, err
+			}
+		}
+		done += len(chunk)
+		p = p[len(chunk):]
+	}
+	return done, l.failed
+}
+
+// flush writes what is pending as one frame, and makes it durable if asked.
+func (l *logWriter) flush(durable bool) error {
+	if l.failed == nil && len(l.pending) > 0 {
+		l.failed = l.out.Append(l.pending)
+		clear(l.pending)
+		l.pending = l.pending[:0]
+	}
+	if l.failed == nil && durable {
+		l.failed = l.File.SyncData()
+	}
+	return l.failed
+}
+
+// SyncData implements [vfs.File].
+func (l *logWriter) SyncData() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.flush(true)
+}
+
+// Sync implements [vfs.File].
+func (l *logWriter) Sync() error { return l.SyncData() }
+
+// SyncTo implements [vfs.File]. Offsets of the content are not those of the
+// file, so all of it is synced.
+func (l *logWriter) SyncTo(int64) (bool, error) { return true, l.SyncData() }
+
+// Close implements [io.Closer].
+func (l *logWriter) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := l.flush(l.kind == wal && len(l.pending) > 0)
+	l.ahead.end()
+	return errors.Join(err, l.File.Close())
+}
+
+// Preallocate implements [vfs.File] by doing nothing: what is allocated and
+// not written costs each sync more than what is appended.
+func (l *logWriter) Preallocate(int64, int64) error { return nil }
+
+// Read implements [io.Reader] by refusing: a log is written or read, never both.
+func (l *logWriter) Read([]byte) (int, error) { return 0, ErrReuse }
+
+// ReadAt implements [io.ReaderAt] by refusing.
+func (l *logWriter) ReadAt([]byte, int64) (int, error) { return 0, ErrReuse }
+
+// WriteAt implements [io.WriterAt] by refusing.
+func (l *logWriter) WriteAt([]byte, int64) (int, error) { return 0, ErrReuse }
+
+// Prefetch implements [vfs.File].
+func (l *logWriter) Prefetch(int64, int64) error { return nil }
+
+// logReader is a log that is being read.
+type logReader struct {
+	vfs.File
+	kind logKind
+
+	mu    sync.Mutex // guards all below
+	in    *seal.TailReader
+	plain []byte // of the frame that is being read
+	ended error
+}
+
 func (f *FS) openLog(inner vfs.File, header []byte) (vfs.File, error) {
 	s := seal.Stream{ID: writ.BlobID(header[8:24]), Part: binary.BigEndian.Uint32(header[24:])}
-	l := &logFile{File: inner, kind: logKind(s.Part)}
+	l := &logReader{File: inner, kind: logKind(s.Part)}
 	var err error
 	l.in, err = seal.OpenTail(bufio.NewReaderSize(inner, 256<<10), f.key, s)
 	if errors.Is(err, seal.ErrTruncated) { // the crash came before the header was whole
@@ -93,34 +177,13 @@ func (f *FS) openLog(inner vfs.File, header []byte) (vfs.File, error) {
 	return l, nil
 }
 
-// Write implements [io.Writer].
-func (l *logFile) Write(p []byte) (int, error) {
-	if l.out == nil {
-		return 0, ErrReuse
-	}
-	done := 0
-	for len(p) > 0 {
-		chunk := p[:min(len(p), seal.MaxTailRecord)]
-		if err := l.out.Append(chunk); err != nil {
-			l.out = nil // half a frame may lie there: nothing may follow it
-			return done, err
-		}
-		done += len(chunk)
-		p = p[len(chunk):]
-	}
-	return done, nil
-}
-
 // Read implements [io.Reader].
-func (l *logFile) Read(p []byte) (int, error) {
+func (l *logReader) Read(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for len(l.plain) == 0 {
 		if l.ended != nil {
 			return 0, l.ended
-		}
-		if l.in == nil {
-			return 0, ErrReuse // it is being written
 		}
 		var err error
 		if l.plain, err = l.in.Next(); err != nil {
@@ -133,94 +196,81 @@ func (l *logFile) Read(p []byte) (int, error) {
 }
 
 // judge says what an end means.
-func (l *logFile) judge(err error) error {
-	switch {
-	case errors.Is(err, io.EOF):
-		if gap, rerr := l.gap(); rerr != nil {
+func (l *logReader) judge(err error) error {
+	changed := errors.Is(err, seal.ErrTail)
+	if !changed && !errors.Is(err, io.EOF) {
+		return err
+	}
+	switch l.kind {
+	case wal:
+		later, rerr := l.later()
+		if rerr != nil {
 			return rerr
-		} else if gap {
+		}
+		if later {
+			return fmt.Errorf("%w: what lies behind frame %d opens, and the frame doesn't", ErrDamaged, l.in.Count())
+		}
+	default:
+		wiped, rerr := l.wiped()
+		switch {
+		case rerr != nil:
+			return rerr
+		case changed:
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		case wiped:
 			return fmt.Errorf("%w: a frame was wiped", ErrDamaged)
 		}
-	case errors.Is(err, seal.ErrTail):
-		if torn, rerr := l.torn(err); rerr == nil && torn {
-			return io.EOF
-		}
-		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	return err
+	return io.EOF
 }
 
-// gap says whether the log ends in zeros where it must not: a manifest, whose
-// space is never reserved, at all; a write-ahead log, with something behind
-// them.
-func (l *logFile) gap() (bool, error) {
+// wiped says whether the log ends in the zeros of space that was never
+// reserved.
+func (l *logReader) wiped() (bool, error) {
 	var front [8]byte
 	n, err := l.File.ReadAt(front[:], l.in.Offset())
-	if n < len(front) || front != [8]byte{} {
-		if errors.Is(err, io.EOF) {
-			err = nil
-		}
-		return false, err // the bytes end, or a frame is torn
+	if errors.Is(err, io.EOF) {
+		err = nil
 	}
-	if l.kind == manifest {
-		return true, nil
-	}
-	zeros, err := l.zerosFrom(l.in.Offset() + int64(len(front)))
-	return !zeros, err
+	return n == len(front) && front == [8]byte{}, err
 }
 
-// torn says whether the frame that did not open is the last write of a log
-// whose space was reserved: nothing but zeros lies behind it.
-func (l *logFile) torn(why error) (bool, error) {
-	if l.kind != wal {
-		return false, nil
-	}
-	at := l.in.Offset() + 8
-	if !errors.Is(why, seal.ErrTailLength) {
-		var length [4]byte
-		if _, err := l.File.ReadAt(length[:], l.in.Offset()); err != nil {
+// later says whether behind the end there is a frame that opens.
+func (l *logReader) later() (bool, error) {
+	const (
+		whole  = seal.MaxTailRecord + 4<<10 // more than any frame
+		window = 4 << 20
+	)
+	buf := make([]byte, window+whole)
+	for at := l.in.Offset(); ; at += window {
+		n, err := l.File.ReadAt(buf, at)
+		if err != nil && !errors.Is(err, io.EOF) {
 			return false, err
 		}
-		at += int64(binary.BigEndian.Uint32(length[:]))
-	}
-	return l.zerosFrom(at)
-}
-
-// zerosFrom says whether nothing but zeros lies from there to the end.
-func (l *logFile) zerosFrom(at int64) (bool, error) {
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := l.File.ReadAt(buf, at)
-		for _, b := range buf[:n] {
-			if b != 0 {
-				return false, nil
-			}
-		}
-		if err == io.EOF {
+		if l.in.Later(buf[:n]) {
 			return true, nil
 		}
-		if err != nil {
-			return false, err
+		if n < len(buf) {
+			return false, nil
 		}
-		at += int64(n)
 	}
 }
 
 // ReadAt implements [io.ReaderAt] by refusing: logs are read in order.
-func (l *logFile) ReadAt([]byte, int64) (int, error) {
+func (l *logReader) ReadAt([]byte, int64) (int, error) {
 	return 0, errors.New("logs are read in order")
 }
 
+// Write implements [io.Writer] by refusing.
+func (l *logReader) Write([]byte) (int, error) { return 0, ErrReuse }
+
 // WriteAt implements [io.WriterAt] by refusing.
-func (l *logFile) WriteAt([]byte, int64) (int, error) { return 0, ErrReuse }
+func (l *logReader) WriteAt([]byte, int64) (int, error) { return 0, ErrReuse }
 
 // Prefetch implements [vfs.File].
-func (l *logFile) Prefetch(int64, int64) error { return nil }
+func (l *logReader) Prefetch(int64, int64) error { return nil }
 
-// SyncTo implements [vfs.File]. Offsets of the content are not those of the
-// file, so all of it is synced.
-func (l *logFile) SyncTo(int64) (bool, error) {
-	return true, l.File.SyncData()
-}
-
-var _ vfs.File = (*logFile)(nil)
+var (
+	_ vfs.File = (*logWriter)(nil)
+	_ vfs.File = (*logReader)(nil)
+)
