@@ -29,6 +29,8 @@ import (
 	"errors"
 	"io"
 	"time"
+
+	"writ/internal/groupcommit"
 )
 
 // MaxPut is the largest blob, in bytes, that [Store.Put] takes. The limit
@@ -218,6 +220,9 @@ type Options struct {
 	// Create and an upload that goes on are ErrNoSpace, so that deleting, reclaiming and the records
 	// beside find room on a full disk. 0 means none.
 	Reserve int64
+	// Traffic counts those who are about to commit, here and elsewhere, so
+	// that more of them share an fsync. nil means that nobody counts.
+	Traffic *groupcommit.Traffic
 	// Now is the clock. nil means time.Now.
 	Now func() time.Time
 }

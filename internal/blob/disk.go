@@ -174,6 +174,7 @@ func (d *Disk) Put(ctx context.Context, sealed []byte) (Ref, error) {
 		return Ref{}, err
 	}
 	defer d.end()
+	defer d.opts.Traffic.Begin()()
 	if err := d.spare(int64(len(sealed))); err != nil {
 		return Ref{}, err
 	}
@@ -261,6 +262,7 @@ func (d *Disk) newSegment() (_ *writer, err error) {
 
 func (d *Disk) newWriter(volume uint64, f *os.File) *writer {
 	w := newWriter(volume, d.segmentPath(volume), f, d.opts.SegmentSize, d.syncFile)
+	w.syncs.Traffic = d.opts.Traffic
 	w.drain = func() { d.background.Go(func() { d.seal(w) }) }
 	return w
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"writ/internal/groupcommit"
 )
 
 // shards is the number of folders that files are spread over by the last
@@ -27,7 +29,7 @@ type files struct {
 // shard is one folder of files.
 type shard struct {
 	path  string
-	syncs group // makes its entries durable
+	syncs groupcommit.Group // makes its entries durable
 
 	mu      sync.Mutex // guards all below; held while entries are made or removed
 	counted bool       // false until its files have been counted
@@ -40,7 +42,7 @@ func newFiles(dir string) *files {
 	for i := range s.shards {
 		path := shardPath(dir, i)
 		s.shards[i].path = path
-		s.shards[i].syncs.sync = func() error { return syncDir(path) }
+		s.shards[i].syncs.Sync = func() error { return syncDir(path) }
 	}
 	return s
 }
@@ -111,7 +113,7 @@ func (s *files) publish(tmp string, ref Ref) error {
 	if err != nil {
 		return fmt.Errorf("couldn't name blob: %w", err)
 	}
-	if err := sh.syncs.wait(); err != nil {
+	if err := sh.syncs.Wait(); err != nil {
 		return errors.Join(fmt.Errorf("couldn't sync folder: %w", err), s.remove(ref))
 	}
 	return nil

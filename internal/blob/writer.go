@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"sync"
+
+	"writ/internal/groupcommit"
 )
 
 // growStep is how many bytes an open segment allocates at a time. Allocating
@@ -34,7 +36,7 @@ type writer struct {
 	path   string
 	f      *os.File
 	limit  int64 // length at which it is full
-	syncs  group
+	syncs  groupcommit.Group
 	closed chan struct{} // closed when it was sealed or given up
 
 	mu       sync.Mutex // guards all below
@@ -52,7 +54,7 @@ type writer struct {
 
 func newWriter(volume uint64, path string, f *os.File, limit int64, syncFile func(*os.File) error) *writer {
 	w := &writer{volume: volume, path: path, f: f, limit: limit, closed: make(chan struct{}), end: startSize}
-	w.syncs.sync = func() error {
+	w.syncs.Sync = func() error {
 		if err := w.failure(); err != nil {
 			return err
 		}
@@ -78,7 +80,7 @@ func (w *writer) append(sealed []byte) (entry, error) {
 		// What lies in this room now is unknown; nothing may follow it.
 		w.retire()
 	} else {
-		err = w.syncs.wait()
+		err = w.syncs.Wait()
 	}
 	w.finish(e, err)
 	return e, err

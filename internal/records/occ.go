@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sort"
 	"sync"
+
+	"writ/internal/groupcommit"
 )
 
 // engine is what the transaction machinery needs of an engine underneath. Its
@@ -46,7 +48,8 @@ const history = 4096
 // transactor gives an engine transactions: optimistic, validated against the
 // keys of the commits since the transaction began.
 type transactor struct {
-	engine engine
+	engine  engine
+	traffic *groupcommit.Traffic // who commits; nil if nobody counts
 
 	mu      sync.RWMutex // orders commits; guards all below
 	seq     uint64       // of the newest commit; the first is 1
@@ -130,6 +133,7 @@ func (c *commit) settled(ctx context.Context) error {
 
 // Apply implements [Store].
 func (t *transactor) Apply(ctx context.Context, b *Batch) error {
+	defer t.traffic.Begin()()
 	return t.commit(ctx, b, nil)
 }
 
@@ -224,6 +228,7 @@ func (t *transactor) changedSince(tx *tx) bool {
 
 // Update implements [Store].
 func (t *transactor) Update(ctx context.Context, fn func(Tx) error) error {
+	defer t.traffic.Begin()()
 	t.mu.RLock()
 	began, closed := t.seq, t.closed
 	t.mu.RUnlock()

@@ -20,6 +20,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"writ/internal/groupcommit"
 	"writ/internal/records/internal/cryptfs"
 	"writ/internal/seal"
 	"writ/internal/space"
@@ -37,6 +38,9 @@ type Options struct {
 	// room on a disk that something else fills. Default 24 MiB; a quarter of
 	// it stays free even for changes that only delete.
 	Reserve int64
+	// Traffic counts those who are about to commit, here and elsewhere, so
+	// that more of them share a sync; default none.
+	Traffic *groupcommit.Traffic
 	// Log takes the engine's rare complaints; default none.
 	Log *slog.Logger
 	// Failed is called once if the engine can no longer write (a disk error
@@ -58,6 +62,7 @@ type store struct {
 	room   space.Watch
 	failed atomic.Pointer[error]
 	once   sync.Once
+	syncs  groupcommit.Group // of the write-ahead log
 }
 
 // Open opens the records in a folder, or begins new ones. Everything in it is
@@ -91,6 +96,8 @@ func Open(dir string, key *seal.Key, opts Options) (Store, error) {
 	}
 	s.db = db
 	s.transactor = newTransactor(s)
+	s.transactor.traffic = opts.Traffic
+	s.syncs.Sync, s.syncs.Traffic = s.syncLog, opts.Traffic
 	return s, nil
 }
 
@@ -314,16 +321,32 @@ func (p *pebbleBatch) apply() (err error) {
 		return err
 	}
 	defer rescue(&err)
-	return classify(p.s.db.ApplyNoSyncWait(p.b, pebble.Sync))
+	return classify(p.s.db.Apply(p.b, pebble.NoSync))
 }
 
 func (p *pebbleBatch) wait() error {
-	if err := p.b.SyncWait(); err != nil {
-		err = classify(err)
+	if err := p.s.syncs.Wait(); err != nil {
 		p.s.fail(err)
 		return err
 	}
 	return classify(p.b.Close())
+}
+
+// syncLog makes durable all that was applied. The engine has no call for that
+// alone, so it is asked to sync a batch in which nothing is.
+func (s *store) syncLog() (err error) {
+	defer rescue(&err)
+	nothing := s.db.NewBatch()
+	if err := nothing.LogData(nil, nil); err != nil {
+		return classify(err)
+	}
+	if err := s.db.ApplyNoSyncWait(nothing, pebble.Sync); err != nil {
+		return classify(err)
+	}
+	if err := nothing.SyncWait(); err != nil {
+		return classify(err)
+	}
+	return classify(nothing.Close())
 }
 
 // snapshot reads the engine at one moment.

@@ -11,6 +11,7 @@ import (
 	"writ/internal/config"
 	"writ/internal/folder"
 	"writ/internal/gate"
+	"writ/internal/groupcommit"
 	"writ/internal/records"
 	"writ/internal/seal"
 	"writ/internal/vault"
@@ -61,13 +62,14 @@ func (r *Rooms) open(cfg *config.Config, unseal gate.Unsealer) (err error) {
 	if err != nil {
 		return err
 	}
-	r.key = r.Gate.StoreKey("records") // in use as long as the records are
+	r.key = r.Gate.StoreKey("records")  // in use as long as the records are
+	traffic := new(groupcommit.Traffic) // of records and blobs: a write passes both
 	if r.Records, err = records.Open(r.Folder.Records(), r.key, records.Options{
-		Log: r.log, Failed: func(err error) { r.failed <- err },
+		Traffic: traffic, Log: r.log, Failed: func(err error) { r.failed <- err },
 	}); err != nil {
 		return fmt.Errorf("couldn't open the records: %w", err)
 	}
-	blobs, err := blob.Open(r.Folder.Blobs(), blob.Options{Now: r.now, Reserve: blobReserve})
+	blobs, err := blob.Open(r.Folder.Blobs(), blob.Options{Traffic: traffic, Reserve: blobReserve, Now: r.now})
 	if err != nil {
 		return fmt.Errorf("couldn't open the blobs: %w", err)
 	}

@@ -1,4 +1,4 @@
-package blob
+package groupcommit
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 func TestGroupCovers(t *testing.T) {
 	var written, durable, syncs atomic.Int64
 	var running atomic.Bool
-	g := group{sync: func() error {
+	g := Group{Sync: func() error {
 		if running.Swap(true) {
 			t.Error("two syncs at once")
 		}
@@ -28,7 +28,7 @@ func TestGroupCovers(t *testing.T) {
 		wg.Go(func() {
 			for range 100 {
 				mine := written.Add(1)
-				if err := g.wait(); err != nil {
+				if err := g.Wait(); err != nil {
 					t.Error(err)
 				}
 				if durable.Load() < mine {
@@ -46,12 +46,12 @@ func TestGroupCovers(t *testing.T) {
 func TestGroupError(t *testing.T) {
 	broken := errors.New("broken")
 	entered, leave := make(chan struct{}), make(chan error)
-	g := group{sync: func() error {
+	g := Group{Sync: func() error {
 		entered <- struct{}{}
 		return <-leave
 	}}
 	results := make(chan error)
-	wait := func() { results <- g.wait() }
+	wait := func() { results <- g.Wait() }
 	go wait()
 	<-entered // the first round runs
 	for range 5 {
@@ -78,5 +78,39 @@ func TestGroupError(t *testing.T) {
 	leave <- nil
 	if err := <-results; err != nil {
 		t.Fatalf("an error of an earlier round came back: %v", err)
+	}
+}
+
+// With traffic counted, a sync serves those on their way too, and nobody waits
+// for who never comes.
+func TestGroupGathers(t *testing.T) {
+	var traffic Traffic
+	syncs := 0
+	g := Group{Traffic: &traffic, Sync: func() error { syncs++; return nil }}
+	var writers sync.WaitGroup
+	together := make(chan struct{})
+	for range 8 {
+		done := traffic.Begin()
+		writers.Go(func() {
+			defer done()
+			<-together
+			if err := g.Wait(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	close(together)
+	writers.Wait()
+	if syncs > 4 {
+		t.Errorf("8 writers who came together took %d syncs", syncs)
+	}
+	for range 100 { // who never come
+		traffic.Begin()
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&Group{Sync: g.Sync}).Wait(); err != nil {
+		t.Fatal(err)
 	}
 }
