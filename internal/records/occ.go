@@ -50,6 +50,7 @@ const history = 4096
 type transactor struct {
 	engine  engine
 	traffic *groupcommit.Traffic // who commits; nil if nobody counts
+	hot     *hot
 
 	mu      sync.RWMutex // orders commits; guards all below
 	seq     uint64       // of the newest commit; the first is 1
@@ -60,7 +61,7 @@ type transactor struct {
 }
 
 func newTransactor(e engine) *transactor {
-	return &transactor{engine: e, recent: make([]*commit, history), pending: map[string]*commit{}, flying: map[*commit]struct{}{}}
+	return &transactor{engine: e, hot: newHot(), recent: make([]*commit, history), pending: map[string]*commit{}, flying: map[*commit]struct{}{}}
 }
 
 // Get implements [Store].
@@ -68,7 +69,7 @@ func (t *transactor) Get(ctx context.Context, key []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	value, err := t.engine.get(key)
+	value, err := t.read(key)
 	t.mu.RLock()
 	closed, c := t.closed, t.pending[string(key)]
 	t.mu.RUnlock()
@@ -81,6 +82,43 @@ func (t *transactor) Get(ctx context.Context, key []byte) ([]byte, error) {
 		}
 	}
 	return value, err
+}
+
+// read returns the newest value of a key, durable or not. What it reads from
+// the engine it remembers, unless a commit touched the key meanwhile: commits
+// forget their keys before they apply, and mu keeps them away from the moment
+// in which this is decided.
+func (t *transactor) read(key []byte) ([]byte, error) {
+	if value, ok := t.hot.get(key); ok {
+		return value, nil
+	}
+	t.mu.RLock()
+	began := t.seq
+	t.mu.RUnlock()
+	value, err := t.engine.get(key)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if !t.changed(key, began) {
+		t.hot.put(key, value)
+	}
+	return value, nil
+}
+
+// changed says whether a commit since the one of that number touched the key,
+// or may have. The caller holds mu.
+func (t *transactor) changed(key []byte, since uint64) bool {
+	if t.seq-since >= history {
+		return true
+	}
+	for seq := since + 1; seq <= t.seq; seq++ {
+		if _, found := slices.BinarySearchFunc(t.recent[seq%history].keys, key, bytes.Compare); found {
+			return true
+		}
+	}
+	return false
 }
 
 // Scan implements [Store].
@@ -168,10 +206,13 @@ func (t *transactor) commit(ctx context.Context, b *Batch, tx *tx) error {
 	for _, key := range c.keys {
 		t.pending[string(key)] = c
 	}
+	t.hot.drop(c.keys)
 	t.flying[c] = struct{}{}
 	t.seq++
 	t.recent[t.seq%history] = c
-	err = p.apply()
+	if err = p.apply(); err == nil {
+		t.hot.write(b.ops)
+	}
 	t.mu.Unlock()
 	if err == nil {
 		err = p.wait()

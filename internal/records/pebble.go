@@ -197,15 +197,29 @@ func (s *store) get(key []byte) ([]byte, error) {
 
 func (s *store) getFrom(r pebble.Reader, key []byte) (value []byte, err error) {
 	defer rescue(&err)
-	sealed, closer, err := r.Get(key)
+	// An iterator, and not the engine's Get, because only it can be told to
+	// use the filters of the lowest level too: the key of a new object is
+	// looked for before it is there.
+	it, err := r.NewIter(&pebble.IterOptions{UseL6Filters: true})
 	if err != nil {
 		return nil, classify(err)
 	}
-	value, err = s.values.open(key, sealed)
-	if cerr := closer.Close(); err == nil && cerr != nil {
-		return nil, classify(cerr)
+	defer func() {
+		if cerr := it.Close(); err == nil && cerr != nil {
+			value, err = nil, classify(cerr)
+		}
+	}()
+	if !it.SeekPrefixGE(key) {
+		if err := it.Error(); err != nil {
+			return nil, classify(err)
+		}
+		return nil, ErrNotFound
 	}
-	return value, err
+	sealed, err := it.ValueAndErr()
+	if err != nil {
+		return nil, classify(err)
+	}
+	return s.values.open(key, sealed)
 }
 
 // rescue turns a panic of the engine over damaged bytes, or over having been
