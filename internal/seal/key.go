@@ -21,15 +21,24 @@ type Key struct {
 	// A pointer to a pointer, because package fmt looks into unexported
 	// fields, past the methods of what they hold and through one pointer; of
 	// this one it prints an address, whatever the verb.
-	p **[KeySize]byte
+	p **secret
+}
+
+// secret is what a key hides.
+type secret struct {
+	bytes *[KeySize]byte
+	gcm   cipher.AEAD // kept by Prepare; nil if it was not called
 }
 
 // keyOf makes a key of bytes that become its own.
-func keyOf(b *[KeySize]byte) *Key { return &Key{&b} }
+func keyOf(b *[KeySize]byte) *Key {
+	s := &secret{bytes: b}
+	return &Key{&s}
+}
 
 func emptyKey() *Key { return keyOf(new([KeySize]byte)) }
 
-func (k *Key) bytes() []byte { return (*k.p)[:] }
+func (k *Key) bytes() []byte { return (*k.p).bytes[:] }
 
 // NewKey returns a fresh random key.
 func NewKey() *Key {
@@ -50,7 +59,14 @@ func KeyFromBytes(b []byte) (*Key, error) {
 }
 
 // Erase overwrites the key in memory. A key is used no more after it.
-func (k *Key) Erase() { clear(k.bytes()) }
+func (k *Key) Erase() {
+	clear(k.bytes())
+	(*k.p).gcm = nil
+}
+
+// Prepare keeps the cipher of a key under which many others are wrapped, so
+// that it is not made anew for each. It is called before the key is shared.
+func (k *Key) Prepare() { (*k.p).gcm = k.aead() }
 
 // Equal compares in constant time.
 func (k *Key) Equal(other *Key) bool {
@@ -92,6 +108,9 @@ func (*Key) MarshalBinary() ([]byte, error) { return nil, ErrSecret }
 
 // aead is AES-256-GCM that makes its own random nonces and puts them first.
 func (k *Key) aead() cipher.AEAD {
+	if gcm := (*k.p).gcm; gcm != nil {
+		return gcm
+	}
 	gcm, err := cipher.NewGCMWithRandomNonce(k.Block())
 	if err != nil {
 		panic("seal: GCM over AES cannot fail: " + err.Error())

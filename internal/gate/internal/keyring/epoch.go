@@ -128,6 +128,7 @@ func (e *epoch) openKEK(c writ.CustomerID, version uint32, sealed []byte) (*seal
 	if err != nil {
 		return nil, fmt.Errorf("the customer's key of version %d: %w", version, ErrCorrupt)
 	}
+	k.Prepare()
 	return k, nil
 }
 
