@@ -30,8 +30,8 @@ func (p *power) sync(f *os.File) error {
 	if err != nil {
 		return err
 	}
-	content := make([]byte, info.Size())
-	if _, err := f.ReadAt(content, 0); err != nil && len(content) > 0 {
+	content, err := os.ReadFile(f.Name()) // f itself may be open past the cache
+	if err != nil {
 		return err
 	}
 	p.durable[inode(info)] = content
