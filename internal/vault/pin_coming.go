@@ -123,7 +123,7 @@ func (v *Vault) setPin(ctx context.Context, customer writ.CustomerID, id string,
 }
 
 // keepComing brings the versions that were made under the pins that cover
-// them now.
+// them now. One runs at a time: see keepAll.
 func (v *Vault) keepComing(ctx context.Context) error {
 	for {
 		some := v.pins.take(pinStep)
@@ -166,8 +166,14 @@ func (v *Vault) keepOne(ctx context.Context, tx records.Tx, c coming) error {
 }
 
 // keepAll makes sure that every version that a pin of the customer covers is
-// kept: all customers', if that is "".
+// kept: all customers', if that is "". It waits for another that is at it, so
+// that what that one has in hand is kept too when keepAll returns.
 func (v *Vault) keepAll(ctx context.Context, customer writ.CustomerID) error {
+	unlock, err := v.jobs.lock(ctx, "keep")
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	if err := v.keepComing(ctx); err != nil {
 		return err
 	}
@@ -184,7 +190,7 @@ func (v *Vault) keepAll(ctx context.Context, customer writ.CustomerID) error {
 	if customer != "" {
 		all = pinPrefix(customer)
 	}
-	err := eachRecord(ctx, v.records, records.Prefix(all), func(e records.Entry) error {
+	err = eachRecord(ctx, v.records, records.Prefix(all), func(e records.Entry) error {
 		var p pinRecord
 		if err := decode(e.Value, &p); err != nil {
 			return err

@@ -280,9 +280,10 @@ func TestPinRefuses(t *testing.T) {
 // when Pin returned is kept, however it goes later.
 func TestPinRacesWrites(t *testing.T) {
 	r := newRig(t)
-	r.bucket(r.clinic, "kept", VersioningEnabled)
 	for round := range 20 {
 		id := fmt.Sprintf("pin-%d", round)
+		bucket := writ.BucketName(fmt.Sprintf("kept-%d", round))
+		r.bucket(r.clinic, bucket, VersioningEnabled)
 		stop, stopped := make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(stopped)
@@ -293,7 +294,7 @@ func TestPinRacesWrites(t *testing.T) {
 				default:
 				}
 				key := writ.ObjectKey(fmt.Sprint("k", i%5))
-				v, err := r.Put(r.ctx, r.clinic, PutInput{Bucket: "kept", Key: key, Body: strings.NewReader("body"), Size: 4})
+				v, err := r.Put(r.ctx, r.clinic, PutInput{Bucket: bucket, Key: key, Body: strings.NewReader("body"), Size: 4})
 				if err == nil && i%3 == 0 { // an older version comes to the head again
 					_, err = r.Delete(r.ctx, r.clinic, DeleteInput{ObjectRef: v.ObjectRef})
 				}
@@ -304,19 +305,19 @@ func TestPinRacesWrites(t *testing.T) {
 			}
 		}()
 		time.Sleep(time.Millisecond)
-		_, err := r.Pin(r.ctx, PinInput{ID: id, Bucket: "kept"})
+		_, err := r.Pin(r.ctx, PinInput{ID: id, Bucket: bucket})
 		close(stop)
 		<-stopped
 		if err == nil {
-			err = r.keepComing(r.ctx)
+			err = r.keepAll(r.ctx, "")
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, tag := range []byte{tagHead, tagVersion} {
 			err := eachRecord(r.ctx, r.records, records.Prefix([]byte{tag}), func(e records.Entry) error {
-				_, v, err := decodeVersion(e.Key, e.Value)
-				if err != nil || v.Marker {
+				n, v, err := decodeVersion(e.Key, e.Value)
+				if err != nil || v.Marker || n.bucket != bucket {
 					return err
 				}
 				kept, err := getKept(r.ctx, r.records, v.Blob)
