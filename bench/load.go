@@ -68,8 +68,8 @@ func (l load) run(ctx context.Context) (result, error) {
 	return r, nil
 }
 
-// connect returns a client for a target as a stranger would make it.
-func connect(t target, clients int) (*minio.Client, error) {
+// transport returns connections to a target that trust its own authority only.
+func transport(t target, clients int) (*http.Transport, error) {
 	pem, err := os.ReadFile(t.caFile)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read the certificate authority: %w", err)
@@ -78,18 +78,27 @@ func connect(t target, clients int) (*minio.Client, error) {
 	if !pool.AppendCertsFromPEM(pem) {
 		return nil, fmt.Errorf("no certificate in %s", t.caFile)
 	}
+	return &http.Transport{
+		TLSClientConfig:     &tls.Config{RootCAs: pool},
+		MaxIdleConns:        2 * clients,
+		MaxIdleConnsPerHost: 2 * clients,
+		DisableCompression:  true,
+		WriteBufferSize:     64 << 10,
+		ReadBufferSize:      64 << 10,
+	}, nil
+}
+
+// connect returns a client for a target as a stranger would make it.
+func connect(t target, clients int) (*minio.Client, error) {
+	transport, err := transport(t, clients)
+	if err != nil {
+		return nil, err
+	}
 	return minio.New(t.endpoint, &minio.Options{
-		Creds:  credentials.NewStaticV4(t.access, t.secret, ""),
-		Secure: true,
-		Region: "us-east-1",
-		Transport: &http.Transport{
-			TLSClientConfig:     &tls.Config{RootCAs: pool},
-			MaxIdleConns:        2 * clients,
-			MaxIdleConnsPerHost: 2 * clients,
-			DisableCompression:  true,
-			WriteBufferSize:     64 << 10,
-			ReadBufferSize:      64 << 10,
-		},
+		Creds:     credentials.NewStaticV4(t.access, t.secret, ""),
+		Secure:    true,
+		Region:    "us-east-1",
+		Transport: transport,
 	})
 }
 

@@ -32,6 +32,7 @@ type options struct {
 	burst   time.Duration // length of one burst
 	clients int           // concurrent clients in the load process
 	objects int           // objects in the scale part
+	size    int64
 }
 
 func main() {
@@ -61,6 +62,7 @@ func main() {
 	flag.DurationVar(&o.burst, "burst", 3*time.Second, "length of one burst")
 	flag.IntVar(&o.clients, "clients", 8, "concurrent clients")
 	flag.IntVar(&o.objects, "objects", 1_000_000, "objects in the scale part")
+	flag.Int64Var(&o.size, "size", 0, "one size of objects only, in bytes (default: all)")
 	flag.Parse()
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

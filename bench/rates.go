@@ -46,6 +46,9 @@ func measureRates(ctx context.Context, o options, r *report) error {
 		return err
 	}
 	for _, size := range sizes {
+		if o.size != 0 && o.size != size {
+			continue
+		}
 		row := newRow(size)
 		for _, op := range []string{"put", "get"} {
 			if err := bursts(ctx, o, servers, op, size, row); err != nil {

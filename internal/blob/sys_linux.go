@@ -45,6 +45,11 @@ func startFlush(f *os.File, offset, n int64) {
 	})
 }
 
+// dropCache asks the system to forget n bytes at offset, which are on the disk.
+func dropCache(f *os.File, offset, n int64) {
+	_ = control(f, func(fd int) error { return unix.Fadvise(fd, offset, n, unix.FADV_DONTNEED) })
+}
+
 // writeTwo writes a and behind it b at offset, in one system call if possible.
 func writeTwo(f *os.File, a, b []byte, offset int64) error {
 	var n int

@@ -16,6 +16,9 @@ func syncData(f *os.File) error { return f.Sync() }
 // startFlush does nothing here: the sync at the end writes all.
 func startFlush(f *os.File, offset, n int64) {}
 
+// dropCache does nothing here.
+func dropCache(f *os.File, offset, n int64) {}
+
 // writeTwo writes a and behind it b at offset; b first, so that what a names
 // is there.
 func writeTwo(f *os.File, a, b []byte, offset int64) error {

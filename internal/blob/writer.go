@@ -18,6 +18,15 @@ import (
 // piece on the disk.
 const growStep = 16 << 20
 
+// What was stored a moment ago is often read at once, and stays in the system's
+// cache; what came before is read again when it is asked for. Without this the
+// cache grows by all that is written until it has taken all memory, and
+// writing pays for every page that it takes.
+const (
+	cachedTail = 64 << 20
+	cachedStep = 4 << 20
+)
+
 var (
 	errFull    = errors.New("segment is full")
 	errRetired = errors.New("segment takes no more blobs")
@@ -39,6 +48,8 @@ type writer struct {
 	syncs  groupcommit.Group
 	closed chan struct{} // closed when it was sealed or given up
 
+	uncached int64 // the system was told to forget up to here; only a sync touches it
+
 	mu       sync.Mutex // guards all below
 	end      int64      // where the next entry goes
 	room     int64      // allocated up to here; beyond the file's end where the system cannot allocate
@@ -58,13 +69,26 @@ func newWriter(volume uint64, path string, f *os.File, limit int64, syncFile fun
 		if err := w.failure(); err != nil {
 			return err
 		}
+		before := w.used()
 		err := syncFile(f)
 		if err != nil {
 			w.fail(err)
+			return err
 		}
-		return err
+		w.uncache(before)
+		return nil
 	}
 	return w
+}
+
+// uncache gives back the memory in which the system keeps what was written a
+// while ago: up to an offset it is on the disk. One sync runs at a time, and so
+// does this.
+func (w *writer) uncache(durable int64) {
+	if to := durable - cachedTail; to-w.uncached >= cachedStep {
+		dropCache(w.f, w.uncached, to-w.uncached)
+		w.uncached = to
+	}
 }
 
 // append writes one blob and returns when it is durable. It returns errFull

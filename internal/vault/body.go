@@ -22,8 +22,10 @@ const (
 	inlineLimit = 8 << 10
 	// segmentLimit is up to how many bytes of plaintext share a segment of
 	// the blob store, and a sync, with others. Sealed they are in memory
-	// until then.
-	segmentLimit = 1 << 20
+	// until then. At 1 MiB, 8 writers stored 10% more in segments on an idle
+	// machine, and 13% less beside others that filled the system's cache,
+	// which a file of its own goes past.
+	segmentLimit = 512 << 10
 	// MaxObject is the largest object, and MaxPut the largest in one piece,
 	// in bytes, as with S3.
 	MaxObject = 5 << 40
