@@ -1,13 +1,19 @@
 package vault
 
 import (
+	"crypto/fips140"
+	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"hash"
 	"hash/crc32"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/zeebo/xxh3"
 )
 
 // A crcPoly is a reflected CRC polynomial, as wide as bits, of a CRC whose
@@ -75,6 +81,9 @@ func newWholeChecksum(algorithm string, composite bool) (*wholeChecksum, error) 
 		}
 		return w, nil
 	}
+	if fips140.Enforced() && (algorithm == "MD5" || algorithm == "SHA1") {
+		return nil, fmt.Errorf("checksums %s are not approved, and FIPS mode is on", algorithm)
+	}
 	switch algorithm {
 	case "CRC32":
 		w.composite = crc32.NewIEEE()
@@ -84,6 +93,16 @@ func newWholeChecksum(algorithm string, composite bool) (*wholeChecksum, error) 
 		w.composite = sha1.New()
 	case "SHA256":
 		w.composite = sha256.New()
+	case "SHA512":
+		w.composite = sha512.New()
+	case "MD5":
+		w.composite = md5.New()
+	case "XXHASH64":
+		w.composite = xxhash.New()
+	case "XXHASH3":
+		w.composite = xxh3.New()
+	case "XXHASH128":
+		w.composite = xxh3.New128()
 	default:
 		return nil, fmt.Errorf("checksums %s have no composite form", algorithm)
 	}

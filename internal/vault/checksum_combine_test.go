@@ -1,14 +1,19 @@
 package vault
 
 import (
+	"crypto/md5"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"hash"
 	"hash/crc32"
 	"hash/crc64"
 	"testing"
 
+	"github.com/cespare/xxhash/v2"
+	"github.com/zeebo/xxh3"
 	"pgregory.net/rapid"
 )
 
@@ -50,21 +55,28 @@ func TestWholeChecksumIsThatOfTheBytes(t *testing.T) {
 }
 
 func TestCompositeChecksum(t *testing.T) {
-	whole, err := newWholeChecksum("SHA256", true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var digests []byte
-	for _, p := range []string{"first", "second", ""} {
-		sum := sha256.Sum256([]byte(p))
-		digests = append(digests, sum[:]...)
-		if err := whole.add(base64.StdEncoding.EncodeToString(sum[:]), int64(len(p))); err != nil {
+	for algorithm, made := range map[string]func() hash.Hash{
+		"SHA256": sha256.New, "SHA512": sha512.New, "MD5": md5.New,
+		"XXHASH64":  func() hash.Hash { return xxhash.New() },
+		"XXHASH3":   func() hash.Hash { return xxh3.New() },
+		"XXHASH128": func() hash.Hash { return xxh3.New128() },
+	} {
+		whole, err := newWholeChecksum(algorithm, true)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	sum := sha256.Sum256(digests)
-	if want := fmt.Sprintf("%s-3", base64.StdEncoding.EncodeToString(sum[:])); whole.value() != want {
-		t.Fatalf("composite %s, want %s", whole.value(), want)
+		digests := made()
+		for _, p := range []string{"first", "second", ""} {
+			sum := made()
+			sum.Write([]byte(p))
+			digests.Write(sum.Sum(nil))
+			if err := whole.add(base64.StdEncoding.EncodeToString(sum.Sum(nil)), int64(len(p))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want := fmt.Sprintf("%s-3", base64.StdEncoding.EncodeToString(digests.Sum(nil))); whole.value() != want {
+			t.Errorf("composite %s %s, want %s", algorithm, whole.value(), want)
+		}
 	}
 	if _, err := newWholeChecksum("SHA256", false); err == nil {
 		t.Fatal("digests of parts were said to add up to a digest of the whole")

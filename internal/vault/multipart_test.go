@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"writ"
 	"writ/internal/blob"
@@ -481,5 +482,21 @@ func TestCopyPart(t *testing.T) {
 	var about *SourceError
 	if !errors.As(err, &about) {
 		t.Fatalf("error of the source is %T", err)
+	}
+}
+
+// Ids of uploads sort by when they began, also within a millisecond.
+func TestUploadIDsSort(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	before := ""
+	for range 5000 {
+		id := newUploadID(now, "kept", "key")
+		if id <= before {
+			t.Fatalf("%s was made after %s and sorts before it", id, before)
+		}
+		if !validUploadID(id, "kept", "key") || validUploadID(id, "kept", "other") {
+			t.Fatalf("%s is not told from an id of another upload", id)
+		}
+		before, now = id, now.Add(500*time.Nanosecond)
 	}
 }
