@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/caddyserver/certmagic"
 	"github.com/mholt/acmez/v3"
@@ -39,7 +40,7 @@ type ACME struct {
 
 // OpenACME starts to obtain certificates for the domains, or takes those that
 // lie in the data folder's tls/acme, sealed under the key. It doesn't wait for
-// them: until they are there, handshakes fail. Call it when the listener
+// new ones: until they are there, handshakes fail. Call it when the listener
 // listens.
 func OpenACME(dir folder.Folder, key *seal.Key, cfg ACMEConfig) (*ACME, error) {
 	log := zap.New(logCore{cfg.Log})
@@ -64,7 +65,31 @@ func OpenACME(dir folder.Folder, key *seal.Key, cfg ACMEConfig) (*ACME, error) {
 		a.Close()
 		return nil, fmt.Errorf("couldn't begin to obtain certificates: %w", err)
 	}
+	a.awaitStored(ctx, cfg.Domains)
 	return a, nil
+}
+
+// loadTime is how long certificates in the data folder may take to be read.
+const loadTime = 5 * time.Second
+
+// awaitStored waits until the certificates that lie in the data folder are in
+// memory: they are read in the background, and a client that connects right
+// after a restart must not be refused.
+func (a *ACME) awaitStored(ctx context.Context, domains []string) {
+	ctx, cancel := context.WithTimeout(ctx, loadTime)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for _, domain := range domains {
+		key := certmagic.StorageKeys.SiteCert(a.magic.Issuers[0].IssuerKey(), domain)
+		for a.magic.Storage.Exists(ctx, key) && len(a.cache.AllMatchingCertificates(domain)) == 0 {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	}
 }
 
 // Certificate implements [Source].

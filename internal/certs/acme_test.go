@@ -154,6 +154,6 @@ func TestACME(t *testing.T) {
 	again := open()
 	defer again.Close()
 	if _, err := shake(t, addr, client); err != nil {
-		t.Errorf("after a restart: %v", err)
+		t.Errorf("after a restart: %v\n%s", err, logged.String())
 	}
 }
