@@ -75,10 +75,31 @@ func (d *direct) step() error {
 	d.fill, d.spare = d.spare, nil
 	d.at += int64(len(buf))
 	go func() {
-		_, err := d.f.WriteAt(buf, at)
-		written <- err
+		written <- d.writeAt(buf, at)
 	}()
 	return nil
+}
+
+// writeAt writes one step. Some file systems take the flag when a file is
+// opened and not the write that follows: from there the upload goes through
+// the cache.
+func (d *direct) writeAt(buf []byte, at int64) error {
+	_, err := d.f.WriteAt(buf, at)
+	if !errors.Is(err, unix.EINVAL) {
+		return err
+	}
+	err = control(d.f, func(fd int) error {
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+		if err == nil {
+			_, err = unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags&^unix.O_DIRECT)
+		}
+		return err
+	})
+	if err != nil {
+		return os.NewSyscallError("fcntl", err)
+	}
+	_, err = d.f.WriteAt(buf, at)
+	return err
 }
 
 // wait waits for the step under way.
