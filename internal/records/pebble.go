@@ -66,7 +66,8 @@ type store struct {
 }
 
 // Open opens the records in a folder, or begins new ones. Everything in it is
-// encrypted under the key; with another key it is ErrCorrupt.
+// encrypted under the key, which the store keeps and the caller must not erase
+// before it has closed the store; with another key it is ErrCorrupt.
 func Open(dir string, key *seal.Key, opts Options) (Store, error) {
 	if opts.CacheBytes == 0 {
 		opts.CacheBytes = 32 << 20

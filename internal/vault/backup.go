@@ -22,7 +22,8 @@ type BackupOptions struct {
 	// KeysExpire is when the copy of keys/ ends to be of use.
 	KeysExpire time.Time
 	// Files are further files of the data folder to take along, by their name
-	// in the backup, such as "version".
+	// in the backup, such as "version" or "tls/ca.pem"; one that is missing is
+	// left out.
 	Files map[string]string
 
 	Progress Progress
@@ -77,8 +78,15 @@ func (v *Vault) Backup(ctx context.Context, o BackupOptions) (BackedUp, error) {
 		return done, fmt.Errorf("couldn't copy journal: %w", err)
 	}
 	for name, from := range o.Files {
-		_, _, err := copyFile(ctx, from, filepath.Join(o.Dir, name))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		to := filepath.Join(o.Dir, name)
+		err := os.MkdirAll(filepath.Dir(to), 0o700)
+		if err == nil {
+			_, _, err = copyFile(ctx, from, to)
+		}
+		if err != nil {
 			return done, fmt.Errorf("couldn't copy %s: %w", name, err)
 		}
 	}

@@ -114,7 +114,15 @@ func TestBackupUnderTraffic(t *testing.T) {
 	time.Sleep(100 * time.Millisecond)
 	before := r.put(r.clinic, "busy", "before", "before the backup")
 	to, keys := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "keys")
-	done, err := r.Backup(r.ctx, BackupOptions{Dir: to, Keys: keys, KeysExpire: time.Now().Add(time.Hour), Files: map[string]string{"version": filepath.Join(dir, "none")}})
+	extra := filepath.Join(t.TempDir(), "extra")
+	if err := os.WriteFile(extra, []byte("extra"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{"version": filepath.Join(dir, "none"), "tls/extra": extra}
+	done, err := r.Backup(r.ctx, BackupOptions{Dir: to, Keys: keys, KeysExpire: time.Now().Add(time.Hour), Files: files})
+	if b, err := os.ReadFile(filepath.Join(to, "tls", "extra")); err != nil || string(b) != "extra" {
+		t.Errorf("a file in a folder of its own was not taken along: %q, %v", b, err)
+	}
 	after := r.put(r.clinic, "busy", "after", "after the backup")
 	close(stop)
 	wg.Wait()

@@ -160,6 +160,7 @@ func sealError(err error) error {
 		{seal.ErrFormat, ErrCorrupt},
 		{seal.ErrKey, ErrCorrupt},
 		{seal.ErrTruncated, ErrCorrupt},
+		{seal.ErrTooLong, ErrTooLarge},
 	})
 }
 
