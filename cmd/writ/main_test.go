@@ -37,7 +37,9 @@ func TestStories(t *testing.T) {
 			for _, name := range []string{"WRIT_S3", "WRIT_WEB", "WRIT_METRICS"} {
 				e.Setenv(name, "127.0.0.1:0")
 			}
-			return nil
+			vectors, err := filepath.Abs("../../internal/proof/testdata/vectors")
+			e.Setenv("VECTORS", vectors)
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await":   await,

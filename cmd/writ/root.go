@@ -39,7 +39,7 @@ process of law, and leaves evidence of every opening. It speaks S3.`,
 		serveCommand(g), demoCommand(),
 		customerCommand(g), credentialCommand(g), bucketCommand(g), journalCommand(g),
 		fsckCommand(g), reclaimCommand(g), backupCommand(g), restoreCommand(g),
-		caCommand(g), passphraseCommand(g), witnessCommand(), versionCommand(),
+		caCommand(g), passphraseCommand(g), verifyCommand(), witnessCommand(), versionCommand(),
 	)
 	strict(root)
 	return root
