@@ -18,6 +18,7 @@ func (g *Gate) AddCustomer(ctx context.Context, id writ.CustomerID) error {
 	if err := g.keys.Add(id); err != nil {
 		return fmt.Errorf("couldn't make the customer's key: %w", err)
 	}
+	g.changed(id)
 	return g.upkeep(ctx, id, journal.Entry{Op: "add-customer"})
 }
 
@@ -49,7 +50,10 @@ func (g *Gate) Rotate(ctx context.Context, id writ.CustomerID) (version uint32, 
 	if err := g.upkeep(ctx, id, journal.Entry{Op: "rotate"}); err != nil {
 		return 0, err
 	}
-	return g.keys.Rotate(id)
+	if version, err = g.keys.Rotate(id); err == nil {
+		g.changed(id)
+	}
+	return version, err
 }
 
 // Retire destroys the versions of the customer's KEK older than oldest, after
@@ -83,6 +87,7 @@ func (g *Gate) Shred(ctx context.Context, id writ.CustomerID) error {
 		return fmt.Errorf("couldn't shred the customer's keys: %w", err)
 	}
 	g.journal.Forget(id)
+	g.changed(id)
 	return nil
 }
 

@@ -33,6 +33,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -94,6 +95,11 @@ type Config struct {
 	JournalKeep  time.Duration    // how long journal segments are kept; default 90 days
 	Now          func() time.Time // clock; default [time.Now]
 	Log          *slog.Logger     // for what fails in the background; default none
+
+	// KeysChanged is told after a customer's keys were made, rotated or
+	// shredded; [Gate.KEK] says which. A crash may come before it is told: who
+	// relies on it asks once for all customers at the start. Default none.
+	KeysChanged func(writ.CustomerID)
 }
 
 // DefaultJournalKeep is how long journal segments are kept unless set
@@ -106,7 +112,13 @@ type Gate struct {
 	journal *journal.Journal
 	fsync   bool
 	now     func() time.Time
+	log     *slog.Logger
+	changed func(writ.CustomerID)
 	lock    *os.File // holds a lock on the data folder
+
+	heads  sync.Mutex // guards what MovedHeads remembers
+	told   bool       // all customers' heads were told once
+	untold map[writ.CustomerID]JournalHead
 }
 
 const (
@@ -132,7 +144,13 @@ func Open(cfg Config) (*Gate, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("couldn't make the data folder: %w", disk.Full(err))
 	}
-	g := &Gate{fsync: cfg.JournalFsync, now: cfg.Now}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.KeysChanged == nil {
+		cfg.KeysChanged = func(writ.CustomerID) {}
+	}
+	g := &Gate{fsync: cfg.JournalFsync, now: cfg.Now, log: cfg.Log, changed: cfg.KeysChanged}
 	var err error
 	if g.lock, err = lockFolder(cfg.Dir); err != nil {
 		return nil, err

@@ -2,6 +2,8 @@ package gate
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 
 	"writ"
@@ -53,6 +55,58 @@ func (g *Gate) JournalHead(customer writ.CustomerID) (JournalHead, error) {
 		return JournalHead{}, err
 	}
 	return g.journal.Head(customer)
+}
+
+// MovedHeads returns the heads of the journals that moved since it last
+// returned without an error, and the first time those of all customers. They
+// are on the disk: what was journaled before the call is synced first, so that
+// a head that was told is never taken back. A journal that is damaged is left
+// out until it is set aside, and named in the log.
+func (g *Gate) MovedHeads(ctx context.Context) (map[writ.CustomerID]JournalHead, error) {
+	g.heads.Lock()
+	defer g.heads.Unlock()
+	moved, err := g.journal.Moved()
+	if err != nil {
+		return nil, fmt.Errorf("couldn't sync the journals: %w", err)
+	}
+	if g.untold == nil {
+		g.untold = map[writ.CustomerID]JournalHead{}
+	}
+	for id, head := range moved {
+		g.untold[id] = head
+	}
+	if !g.told {
+		if err := g.allHeads(ctx); err != nil {
+			return nil, err
+		}
+	}
+	delete(g.untold, keyring.Docket) // it is nobody's: no customer looks for it
+	all := g.untold
+	g.untold, g.told = nil, true
+	return all, nil
+}
+
+// allHeads adds the heads of the journals that did not move since the start.
+// The caller holds heads.
+func (g *Gate) allHeads(ctx context.Context) error {
+	for _, id := range g.keys.Customers() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if _, ok := g.untold[id]; ok {
+			continue
+		}
+		head, err := g.journal.Head(id)
+		switch {
+		case errors.Is(err, ErrJournal):
+			g.log.Error("a customer's journal is damaged, and its head is not committed to", "customer", string(id), "error", err)
+		case err != nil:
+			return fmt.Errorf("couldn't read a journal's head: %w", err)
+		case head.Seq > 0:
+			g.untold[id] = head
+		}
+	}
+	return nil
 }
 
 // Expire drops the journal segments whose newest entry is older than the kept

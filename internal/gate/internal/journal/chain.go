@@ -33,7 +33,7 @@ type chain struct {
 	// syncing is held by the one that syncs for all who wait; it is taken
 	// before mu.
 	syncing sync.Mutex
-	synced  uint64 // guarded by syncing: the entries up to it are on the disk
+	synced  Head // guarded by syncing: the entries up to it are on the disk
 
 	// mu guards all below.
 	mu      sync.Mutex

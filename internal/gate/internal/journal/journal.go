@@ -133,6 +133,7 @@ type Journal struct {
 	recent *list.List // of *chain, the latest used first
 	files  int        // chains that hold a file open
 	dirty  map[*chain]struct{}
+	moved  map[writ.CustomerID]Head // durable heads that nobody has asked for yet; see Moved
 }
 
 // Written shows that an entry was appended. Only [Journal.Append] makes one
@@ -151,7 +152,7 @@ func Open(dir string, keys Keys, opts Options) (*Journal, error) {
 	j := &Journal{
 		dir: dir, keys: keys, heads: seal.NewBox(opts.Heads), opts: opts,
 		stop: make(chan struct{}), sealing: make(chan writ.CustomerID, 1024),
-		chains: map[writ.CustomerID]*chain{}, recent: list.New(), dirty: map[*chain]struct{}{},
+		chains: map[writ.CustomerID]*chain{}, recent: list.New(), dirty: map[*chain]struct{}{}, moved: map[writ.CustomerID]Head{},
 	}
 	j.idle.Go(j.syncer)
 	j.idle.Go(j.sealer)

@@ -19,7 +19,7 @@ const manySyncs = 32
 func (c *chain) syncTo(seq uint64) error {
 	c.syncing.Lock()
 	defer c.syncing.Unlock()
-	for try := 0; c.synced < seq; try++ {
+	for try := 0; c.synced.Seq < seq; try++ {
 		upTo, file, names, err := c.toSync()
 		if err != nil {
 			return err
@@ -39,26 +39,35 @@ func (c *chain) syncTo(seq uint64) error {
 			c.mu.Unlock()
 			return fmt.Errorf("couldn't sync journal/%s: %w", c.label, disk.Full(err))
 		}
-		c.synced = upTo
+		c.durable(upTo)
 	}
 	return nil
 }
 
+// durable notes that the chain is on the disk up to a head. The caller holds
+// syncing.
+func (c *chain) durable(upTo Head) {
+	c.synced = upTo
+	c.j.mu.Lock()
+	c.j.moved[c.customer] = upTo
+	c.j.mu.Unlock()
+}
+
 // toSync is what a sync has to make durable: the tail's file, whose entries
 // go up to upTo, and the folder's names.
-func (c *chain) toSync() (upTo uint64, file *os.File, names bool, err error) {
+func (c *chain) toSync() (upTo Head, file *os.File, names bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.load(); err != nil {
-		return 0, nil, false, err
+		return Head{}, nil, false, err
 	}
 	if c.first != 0 {
 		if err := c.open(); err != nil {
-			return 0, nil, false, err
+			return Head{}, nil, false, err
 		}
 	}
 	names, c.names = c.names, false
-	return c.head.Seq, c.file, names, nil
+	return c.head, c.file, names, nil
 }
 
 // syncNames makes the folder's names durable, and its own.
@@ -107,7 +116,7 @@ func (j *Journal) syncDirty() error {
 		err = j.syncAll(dirty)
 	} else {
 		for _, c := range dirty {
-			err = errors.Join(err, c.syncTo(c.newest()))
+			err = errors.Join(err, c.syncTo(c.newest().Seq))
 		}
 	}
 	j.mu.Lock()
@@ -118,16 +127,16 @@ func (j *Journal) syncDirty() error {
 	return err
 }
 
-// newest is the number of the newest entry, as far as is known.
-func (c *chain) newest() uint64 {
+// newest is where the chain stands, as far as is known.
+func (c *chain) newest() Head {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.head.Seq
+	return c.head
 }
 
 // syncAll syncs the file system that the journal is on.
 func (j *Journal) syncAll(dirty []*chain) error {
-	upTo := make([]uint64, len(dirty))
+	upTo := make([]Head, len(dirty))
 	for i, c := range dirty {
 		upTo[i] = c.newest()
 	}
@@ -140,10 +149,30 @@ func (j *Journal) syncAll(dirty []*chain) error {
 			continue
 		}
 		c.syncing.Lock()
-		c.synced = max(c.synced, upTo[i])
+		if c.synced.Seq < upTo[i].Seq {
+			c.durable(upTo[i])
+		}
 		c.syncing.Unlock()
 	}
 	return err
+}
+
+// Moved returns the durable heads of the journals that moved since it was
+// last called, or since the journal was opened: all that was appended before
+// the call is synced first, so that no head is ever told that a power cut
+// could take back. On error nothing is told, and nothing forgotten.
+func (j *Journal) Moved() (map[writ.CustomerID]Head, error) {
+	if err := j.syncDirty(); err != nil {
+		return nil, err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return nil, ErrClosed
+	}
+	moved := j.moved
+	j.moved = map[writ.CustomerID]Head{}
+	return moved, nil
 }
 
 // sealer makes closed segments of ended tails, until Close.
