@@ -28,6 +28,9 @@ type Config struct {
 	// it took until its first byte.
 	Requests func(method string, status int, took time.Duration)
 
+	// Journal, if not nil, answers [JournalPath].
+	Journal Journal
+
 	// MaxConnections and MaxRequests bound how many of each there may be at a
 	// time; 0 means 16,384 and 4,096. One request more is answered SlowDown.
 	MaxConnections, MaxRequests int
@@ -93,6 +96,9 @@ func New(cfg Config) (*Front, error) {
 		s3api.WithMiddleware("/", b.screen(cfg.Requests)),
 	}
 	options = append(options, b.routes(root)...)
+	if cfg.Journal != nil {
+		options = append(options, b.journalRoute(root, cfg.Journal))
+	}
 	api, err := s3api.New(b, root, cfg.Region, b.accounts, nil, nil, nil, nil, options...)
 	if err != nil {
 		cancel()
