@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -13,12 +14,22 @@ import (
 )
 
 // AddCustomer makes the first KEK of a new customer, durable on return.
-// [ErrExists] if the id has or had one.
-func (g *Gate) AddCustomer(ctx context.Context, id writ.CustomerID) error {
+// [ErrExists] if the id has or had one. With a journal key the customer's
+// journal is sealed to it, for ever: the server reads the last hour or
+// mebibyte of it, which it has to go on from, and nothing before.
+func (g *Gate) AddCustomer(ctx context.Context, id writ.CustomerID, journalKey *seal.Recipient) error {
 	if err := g.keys.Add(id); err != nil {
 		return fmt.Errorf("couldn't make the customer's key: %w", err)
 	}
 	g.changed(id)
+	if journalKey != nil {
+		if err := g.keys.SetRecipient(id, sha256.Sum256(journalKey.Bytes())); err != nil {
+			return fmt.Errorf("couldn't keep the customer's journal key: %w", err)
+		}
+		if err := g.journal.SetRecipient(id, journalKey); err != nil {
+			return err
+		}
+	}
 	return g.upkeep(ctx, id, journal.Entry{Op: "add-customer"})
 }
 
@@ -28,7 +39,8 @@ type KEKStatus struct {
 	Oldest      uint32    // the oldest version that still opens; 0 once shredded
 	Made        time.Time // when the newest was made, or the keys shredded
 	Shredded    bool
-	JournalSync bool // whether the journal is synced before a key is released
+	JournalSync bool     // whether the journal is synced before a key is released
+	JournalKey  [32]byte // SHA-256 of the public key that the journal is sealed to; zero if there is none
 }
 
 // KEK tells about a customer's keys; [ErrNoCustomer] if it never had any.
@@ -37,7 +49,7 @@ func (g *Gate) KEK(id writ.CustomerID) (KEKStatus, error) {
 	if err != nil || id == keyring.Docket {
 		return KEKStatus{}, fmt.Errorf("customer %s: %w", id, ErrNoCustomer)
 	}
-	return KEKStatus{KEK: writ.KEK{Customer: id, Version: s.Version}, Oldest: s.Oldest, Made: s.Made, Shredded: s.Shredded, JournalSync: s.JournalSync}, nil
+	return KEKStatus{KEK: writ.KEK{Customer: id, Version: s.Version}, Oldest: s.Oldest, Made: s.Made, Shredded: s.Shredded, JournalSync: s.JournalSync, JournalKey: s.Recipient}, nil
 }
 
 // Customers lists every customer that has or had keys, in order of id.

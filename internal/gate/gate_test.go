@@ -32,7 +32,7 @@ func open(t testing.TB, dir string, change ...func(*gate.Config)) *gate.Gate {
 func customer(t testing.TB, g *gate.Gate) writ.CustomerID {
 	t.Helper()
 	id := writ.NewCustomerID()
-	if err := g.AddCustomer(ctx, id); err != nil {
+	if err := g.AddCustomer(ctx, id, nil); err != nil {
 		t.Fatal(err)
 	}
 	return id

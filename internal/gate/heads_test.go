@@ -140,7 +140,7 @@ func TestKeysChanged(t *testing.T) {
 	var told []writ.CustomerID
 	g := open(t, t.TempDir(), func(c *gate.Config) { c.KeysChanged = func(id writ.CustomerID) { told = append(told, id) } })
 	a, b := customer(t, g), customer(t, g)
-	if err := g.AddCustomer(ctx, a); err == nil {
+	if err := g.AddCustomer(ctx, a, nil); err == nil {
 		t.Error("a customer was added twice")
 	}
 	if _, err := g.Rotate(ctx, b); err != nil {

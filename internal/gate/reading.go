@@ -21,6 +21,10 @@ type JournalHead = journal.Head
 // JournalGap is the error for entries that should be there and are not.
 type JournalGap = journal.Gap
 
+// JournalSealed is the error for entries that are sealed to the customer's own
+// key, with the segment that holds them.
+type JournalSealed = journal.Sealed
+
 // JournalQuery chooses entries; the zero value all that are kept.
 type JournalQuery = journal.Query
 

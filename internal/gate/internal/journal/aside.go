@@ -178,7 +178,7 @@ func (c *chain) rebuildHeads() ([]closing, error) {
 				return err
 			})
 		})
-		if errors.Is(err, ErrCorrupt) {
+		if errors.Is(err, ErrCorrupt) || errors.Is(err, errSealed) {
 			return heads, nil
 		}
 		if err == nil {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,6 +30,10 @@ type chain struct {
 	// closing serializes what closes, rewrites or drops segments that are not
 	// appended to. It may be taken under mu, never the other way round.
 	closing sync.Mutex
+
+	// recipient is the public key that closed segments are sealed to, nil if
+	// there is none. It is written under mu and closing, and read under either.
+	recipient *seal.Recipient
 
 	// syncing is held by the one that syncs for all who wait; it is taken
 	// before mu.
@@ -146,7 +151,7 @@ func (c *chain) ready(now time.Time) error {
 			return err
 		}
 	}
-	if c.first != 0 && c.size < c.j.opts.SegmentBytes && now.Sub(c.began) < c.j.opts.SegmentAge {
+	if c.first != 0 && c.size < c.maxBytes() && now.Sub(c.began) < c.maxAge() {
 		return nil
 	}
 	if err := c.end(); err != nil {
@@ -231,6 +236,9 @@ func (c *chain) load() error {
 	}
 	c.closing.Lock()
 	defer c.closing.Unlock()
+	if err := c.readRecipient(); err != nil {
+		return err
+	}
 	heads, err := c.readHeads()
 	if err != nil {
 		return err
@@ -287,6 +295,15 @@ func (c *chain) adopt(found segments, heads []closing, at Head) ([]closing, Head
 				return err
 			})
 		})
+		if errors.Is(err, errSealed) && slices.Contains(found.tails, first) { // its tail is closed again
+			if err := os.Remove(filepath.Join(c.dir(), segmentName(first, closedEnd))); err != nil {
+				return heads, at, fmt.Errorf("couldn't remove an unfinished segment: %w", err)
+			}
+			break
+		}
+		if errors.Is(err, errSealed) {
+			err = c.damage(first, closedEnd, ErrCorrupt) // nothing says where it leads
+		}
 		if err == nil {
 			err = c.appendHead(len(heads), done)
 		}

@@ -12,6 +12,8 @@
 //	<first>.tail   the open segment: sealed entry by entry as they come
 //	<first>.seg    a closed segment: one sealed object
 //	heads          where the chain stood at the end of each closed segment
+//	recipient      the public key that closed segments are sealed to, if the
+//	               customer gave one
 //
 // where <first> is the number of the segment's first entry, 16 hex digits. A
 // segment begins with a head: 8 bytes of magic, the blob's id (16), the
@@ -69,6 +71,9 @@ type Keys interface {
 	// Rewrap wraps one under the customer's newest key; what is so already
 	// comes back as it is.
 	Rewrap(writ.CustomerID, writ.BlobID, []byte) ([]byte, error)
+	// Recipient is the SHA-256 of the public key that the customer's journal
+	// is sealed to, zero if there is none.
+	Recipient(writ.CustomerID) [32]byte
 	// Label names the customer's folder.
 	Label(writ.CustomerID) string
 }

@@ -43,6 +43,14 @@ func (k ringKeys) Unwrap(c writ.CustomerID, b writ.BlobID, w []byte) (*seal.Key,
 	return keyring.Unwrap(k.Keyring, keyring.Segment, c, b, w)
 }
 
+func (k ringKeys) Recipient(c writ.CustomerID) [32]byte {
+	s, err := k.Status(c)
+	if err != nil {
+		panic(err)
+	}
+	return s.Recipient
+}
+
 func newRoom(t testing.TB, opts Options) *room {
 	t.Helper()
 	top := t.TempDir()

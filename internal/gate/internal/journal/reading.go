@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"path/filepath"
 	"time"
 
 	"writ"
@@ -128,6 +129,9 @@ func (r *reading) run() {
 		if err == errStop {
 			return
 		}
+		if errors.Is(err, errSealed) {
+			err = r.sealed(first)
+		}
 		if err != nil {
 			if !r.yield(Entry{}, err) {
 				return
@@ -201,6 +205,15 @@ func (r *reading) segment(first uint64) error {
 		return errStop
 	}
 	return err
+}
+
+// sealed names the entries of a segment that the server cannot read.
+func (r *reading) sealed(first uint64) error {
+	end, ok := r.ends[first]
+	if !ok { // its closing is being recorded
+		end.head.Seq = r.upTo.Seq
+	}
+	return &Sealed{From: first, To: end.head.Seq, path: filepath.Join(r.c.dir(), segmentName(first, closedEnd))}
 }
 
 func (r *reading) tail(f *os.File) error {

@@ -68,7 +68,7 @@ type segmentHead struct {
 	wrapped []byte
 }
 
-const maxWrapped = 1024
+const maxWrapped = 2048
 
 func (h segmentHead) size() int { return 8 + 16 + 2 + len(h.wrapped) }
 
@@ -106,6 +106,9 @@ func (c *chain) damage(first uint64, end string, err error) error {
 
 // key opens the data key of a segment.
 func (c *chain) key(h segmentHead) (*seal.Key, error) {
+	if h.sealed() {
+		return nil, errSealed
+	}
 	return c.j.keys.Unwrap(c.customer, h.blob, h.wrapped)
 }
 
@@ -187,7 +190,12 @@ func (c *chain) readClosed(f *os.File, entry func([]byte) error) error {
 		return err
 	}
 	defer key.Erase()
-	size := info.Size() - int64(h.size())
+	return closedEntries(f, info.Size(), h, key, entry)
+}
+
+// closedEntries gives the entries of a closed segment whose key is open.
+func closedEntries(f io.ReaderAt, size int64, h segmentHead, key *seal.Key, entry func([]byte) error) error {
+	size -= int64(h.size())
 	sealed, err := seal.NewReader(io.NewSectionReader(f, int64(h.size()), size), size, key, seal.Stream{ID: h.blob})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
@@ -262,7 +270,7 @@ func (c *chain) writeClosed(path, to string, done *closing, salvage bool) error 
 		return fmt.Errorf("couldn't read: %w", err)
 	}
 	h := segmentHead{blob: writ.NewBlobID()}
-	key, wrapped, err := c.j.keys.Generate(c.customer, h.blob)
+	key, wrapped, err := c.closedKey(h.blob)
 	if err != nil {
 		return err
 	}

@@ -82,6 +82,9 @@ func (c *chain) rewrap(first uint64) error {
 	if err != nil {
 		return err
 	}
+	if h.sealed() {
+		return nil // not under the KEK
+	}
 	old := h.size()
 	moved, err := c.j.keys.Rewrap(c.customer, h.blob, h.wrapped)
 	if err != nil || string(moved) == string(h.wrapped) {
@@ -156,8 +159,11 @@ func (j *Journal) expire(customer writ.CustomerID, shredded bool) error {
 	if len(found.tails) == 0 {
 		return nil
 	}
+	if err := probe.readRecipient(); err != nil {
+		return err
+	}
 	info, err := os.Stat(filepath.Join(probe.dir(), segmentName(found.tails[0], tailEnd)))
-	if err != nil || len(found.tails) == 1 && j.opts.Now().Sub(info.ModTime()) < j.opts.SegmentAge {
+	if err != nil || len(found.tails) == 1 && j.opts.Now().Sub(info.ModTime()) < probe.maxAge() {
 		return nil // closed meanwhile, or appended to of late: Append sees to its age
 	}
 	return j.closeOld(customer)
@@ -173,7 +179,7 @@ func (j *Journal) closeOld(customer writ.CustomerID) error {
 	defer j.give(c, false)
 	c.mu.Lock()
 	err = c.load()
-	if err == nil && c.first != 0 && j.opts.Now().Sub(c.began) >= j.opts.SegmentAge {
+	if err == nil && c.first != 0 && j.opts.Now().Sub(c.began) >= c.maxAge() {
 		err = c.end()
 	}
 	c.mu.Unlock()

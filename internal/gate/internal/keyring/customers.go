@@ -17,7 +17,8 @@ type Status struct {
 	Oldest      uint32    // the oldest KEK's that still opens; 0 once shredded
 	Made        time.Time // when the newest KEK was made, or the keys shredded; milliseconds
 	Shredded    bool
-	JournalSync bool // whether its journal is synced before a key is released
+	JournalSync bool     // whether its journal is synced before a key is released
+	Recipient   [32]byte // SHA-256 of the public key that its journal is sealed to; zero if there is none
 }
 
 // Status tells about a customer's keys; [ErrNoCustomer] if there never were
@@ -29,7 +30,7 @@ func (k *Keyring) Status(id writ.CustomerID) (Status, error) {
 	if c == nil {
 		return Status{}, ErrNoCustomer
 	}
-	s := Status{Shredded: c.shredded, JournalSync: c.journalSync, Made: c.changed}
+	s := Status{Shredded: c.shredded, JournalSync: c.journalSync, Made: c.changed, Recipient: c.recipient}
 	if n := len(c.keks); n > 0 {
 		s.Version, s.Oldest, s.Made = c.keks[n-1].version, c.keks[0].version, c.keks[n-1].made
 	}
@@ -63,6 +64,25 @@ func (k *Keyring) Add(id writ.CustomerID) error {
 		}
 		return k.appendKEK(id, 1)
 	})
+}
+
+// SetRecipient stores the SHA-256 of the public key that the customer's journal
+// is sealed to. It is set once: [ErrExists] if there is another.
+func (k *Keyring) SetRecipient(id writ.CustomerID, digest [32]byte) error {
+	return k.changing(func() error {
+		s, err := k.living(id)
+		switch {
+		case err != nil || s.Recipient == digest:
+			return err
+		case s.Recipient != [32]byte{}:
+			return fmt.Errorf("a journal key of customer %s: %w", id, ErrExists)
+		}
+		return k.append(recipientRecord(id, digest, k.now()))
+	})
+}
+
+func recipientRecord(id writ.CustomerID, digest [32]byte, at time.Time) record {
+	return record{kind: recordRecipient, customer: id, at: at, sealed: append(digest[:], make([]byte, seal.WrappedSize-len(digest))...)}
 }
 
 // Rotate makes a new version of the customer's KEK, which wraps from now on.
@@ -206,6 +226,9 @@ func (k *Keyring) resealed(next *epoch, keep func(record) bool) ([]record, error
 		}
 	}
 	for id, c := range k.customers {
+		if c.recipient != [32]byte{} {
+			add(recipientRecord(id, c.recipient, k.now()))
+		}
 		if c.shredded {
 			add(record{kind: recordShredded, customer: id, at: c.changed})
 			continue

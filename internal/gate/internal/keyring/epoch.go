@@ -40,13 +40,14 @@ const (
 //	customer 22  the id, padded with zeros
 //	version   4  of the KEK, big endian
 //	at        8  Unix time in milliseconds, big endian
-//	sealed   60  the KEK, wrapped by a key derived from the epoch key
+//	sealed   60  the KEK, wrapped by a key derived from the epoch key; of a
+//	             recipient, the SHA-256 of its public key and zeros
 type record struct {
 	kind     recordKind
 	customer writ.CustomerID
 	version  uint32
 	at       time.Time
-	sealed   []byte // of a KEK; nil otherwise
+	sealed   []byte // of a KEK or a recipient; nil otherwise
 }
 
 type recordKind uint8
@@ -56,6 +57,8 @@ const (
 	recordShredded recordKind = 2 // the customer has no KEK any more, for ever
 	recordSyncOn   recordKind = 3 // journal entries are synced before a key is released
 	recordSyncOff  recordKind = 4
+
+	recordRecipient recordKind = 5 // the customer's journal is sealed to a public key of its own
 )
 
 const (
@@ -81,7 +84,7 @@ func decodeRecord(b []byte) record {
 		version:  binary.BigEndian.Uint32(b[1+idSize:]),
 		at:       time.UnixMilli(int64(binary.BigEndian.Uint64(b[1+idSize+4:]))),
 	}
-	if r.kind == recordKEK {
+	if r.kind == recordKEK || r.kind == recordRecipient {
 		r.sealed = bytes.Clone(b[1+idSize+4+8:])
 	}
 	return r

@@ -129,6 +129,7 @@ type customer struct {
 	shredded    bool
 	changed     time.Time // when it was shredded
 	journalSync bool
+	recipient   [32]byte // SHA-256 of the journal's public key; zero if there is none
 }
 
 // kek is one key-encryption key: sealed always, open for a while.
@@ -273,6 +274,8 @@ func (k *Keyring) learn(r record) error {
 		c.shredded, c.keks, c.changed = true, nil, r.at
 	case recordSyncOn, recordSyncOff:
 		c.journalSync = r.kind == recordSyncOn
+	case recordRecipient:
+		c.recipient = [32]byte(r.sealed)
 	default:
 		return ErrNewer
 	}
