@@ -22,18 +22,30 @@ func customerCommand(g *global) *cobra.Command {
 func customerAdd(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "add NAME", Short: "Add a customer, with keys of its own",
-		Example: "  writ --data /srv/writ customer add harbour-clinic",
-		Args:    exactly("NAME"),
+		Long: `Add makes a customer and its keys. Unless the customer gives a public key of its
+own (--journal-key, from writ journal keygen), its journal lies under a key of
+the server's, and the operator can read it, which the journal then shows.`,
+		Example: `  writ --data /srv/writ customer add harbour-clinic
+  writ --data /srv/writ customer add harbour-clinic --journal-key harbour-clinic.journal-key.pub`,
+		Args: exactly("NAME"),
 	}
 	asJSON := jsonFlag(cmd)
 	sync := cmd.Flags().Bool("journal-sync", false, "have each use of its keys on the disk before the key is released")
+	keyFile := cmd.Flags().String("journal-key", "", "file of the public key that the customer's journal is sealed to, for ever")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		journalKey := ""
+		if *keyFile != "" {
+			var err error
+			if journalKey, err = readJournalKey(*keyFile); err != nil {
+				return err
+			}
+		}
 		c, err := g.client(cmd)
 		if err != nil {
 			return err
 		}
 		defer c.Close()
-		made, err := c.AddCustomer(cmd.Context(), args[0])
+		made, err := c.AddCustomerWith(cmd.Context(), args[0], journalKey)
 		if err == nil && *sync {
 			made, err = c.SetJournalSync(cmd.Context(), string(made.ID), true)
 		}
@@ -44,6 +56,7 @@ func customerAdd(g *global) *cobra.Command {
 			return writeJSON(cmd.OutOrStdout(), made)
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "customer %s added: %s\n", made.Name, made.ID)
+		fmt.Fprintf(cmd.OutOrStdout(), "its journal lies %s\n", journalUnder(made))
 		fmt.Fprintf(cmd.ErrOrStderr(), "writ: hint: writ credential add --customer %s gives it an access key\n", made.Name)
 		return nil
 	}
@@ -77,6 +90,14 @@ func customerList(g *global) *cobra.Command {
 		return table(cmd.OutOrStdout(), "NAME ID OBJECTS SIZE STATE", rows)
 	}
 	return cmd
+}
+
+// journalUnder says who can read a customer's journal.
+func journalUnder(c api.Customer) string {
+	if c.JournalKey != "" {
+		return "sealed to its own key, SHA-256 " + c.JournalKey
+	}
+	return "under a key of this server's"
 }
 
 func state(c api.Customer) string {
@@ -129,7 +150,7 @@ func printCustomer(cmd *cobra.Command, c api.Customer, err error, asJSON bool) e
 		"quota", fmt.Sprintf("bytes %s, objects %s, requests %s",
 			bound(c.Quota.Bytes, size(c.Quota.Bytes)), bound(c.Quota.Objects, strconv.FormatInt(c.Quota.Objects, 10)),
 			bound(c.Quota.Requests, fmt.Sprintf("%d/s", c.Quota.Requests))),
-		"key", key, "journal", head, "on disk", synced)
+		"key", key, "journal", head, "it lies", journalUnder(c), "on disk", synced)
 }
 
 func customerQuota(g *global) *cobra.Command {

@@ -17,7 +17,7 @@ func journalCommand(g *global) *cobra.Command {
 		Use: "journal", Short: "Journals: every use of a customer's keys",
 		Example: "  writ --data /srv/writ journal show --customer harbour-clinic",
 	}
-	cmd.AddCommand(journalShow(g))
+	cmd.AddCommand(journalShow(g), journalKeygen())
 	return cmd
 }
 
@@ -119,6 +119,10 @@ func (p *entries) end() error {
 }
 
 func (p *entries) line(e api.Entry) error {
+	if e.Sealed != nil {
+		_, err := fmt.Fprintf(p.out, "%7s  entries %d to %d are sealed to the customer's own key\n", "sealed", e.Sealed.From, e.Sealed.To)
+		return err
+	}
 	if e.Damage != "" {
 		_, err := fmt.Fprintf(p.out, "      !  %s\n", e.Damage)
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"writ/internal/seal"
 	"writ/internal/vault"
 )
 
@@ -19,10 +20,18 @@ func (h handlers) customers(a huma.API) {
 	huma.Register(a, huma.Operation{OperationID: "add-customer", Method: http.MethodPost, Path: "/v1/customers", Summary: "Add a customer, with keys of its own", DefaultStatus: http.StatusCreated},
 		func(ctx context.Context, in *struct {
 			Body struct {
-				Name string `json:"name" minLength:"1"`
+				Name       string `json:"name" minLength:"1"`
+				JournalKey string `json:"journal_key,omitempty" doc:"public key that the customer's journal is sealed to, for ever"`
 			}
 		}) (*output[Customer], error) {
-			c, err := h.Vault.AddCustomer(ctx, in.Body.Name)
+			var o vault.CustomerOptions
+			if in.Body.JournalKey != "" {
+				var err error
+				if o.JournalKey, err = seal.ParseRecipient(in.Body.JournalKey); err != nil {
+					return nil, problem(err)
+				}
+			}
+			c, err := h.Vault.AddCustomerWith(ctx, in.Body.Name, o)
 			if err != nil {
 				return nil, problem(err)
 			}
@@ -162,8 +171,18 @@ func customerURL(customer, rest string) string {
 }
 
 // AddCustomer adds a customer.
-func (c *Client) AddCustomer(ctx context.Context, name string) (out Customer, err error) {
-	err = c.do(ctx, http.MethodPost, "/v1/customers", map[string]string{"name": name}, &out)
+func (c *Client) AddCustomer(ctx context.Context, name string) (Customer, error) {
+	return c.AddCustomerWith(ctx, name, "")
+}
+
+// AddCustomerWith adds a customer whose journal is sealed to a public key of
+// its own; with "" it is under the server's.
+func (c *Client) AddCustomerWith(ctx context.Context, name, journalKey string) (out Customer, err error) {
+	body := map[string]string{"name": name}
+	if journalKey != "" {
+		body["journal_key"] = journalKey
+	}
+	err = c.do(ctx, http.MethodPost, "/v1/customers", body, &out)
 	return out, err
 }
 

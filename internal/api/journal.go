@@ -36,7 +36,11 @@ func (h handlers) journal(a huma.API) {
 		right := gate.JournalReader(c.ID, "writ journal show, "+who(ctx))
 		q := gate.JournalQuery{Since: in.Since, Until: in.Until, AfterSeq: in.After}
 		for entry, err := range h.Gate.Journal(ctx, right, gate.Use{Customer: c.ID}, q) {
+			var sealed *gate.JournalSealed
 			switch {
+			case errors.As(err, &sealed):
+				end.Sealed += int64(sealed.To - sealed.From + 1)
+				err = e.item(Entry{Sealed: &SealedEntries{sealed.From, sealed.To}})
 			case errors.Is(err, gate.ErrJournal):
 				end.Damaged++
 				err = e.item(Entry{Damage: err.Error()})

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"writ/internal/gate"
+	"writ/internal/seal"
 	"writ/internal/vault"
 )
 
@@ -49,6 +50,7 @@ var kinds = []struct {
 	{vault.ErrNotEmpty, http.StatusConflict, "not-empty", "choose a folder that is missing or empty"},
 	{vault.ErrNoSpace, http.StatusInsufficientStorage, "no-space", "make room on the disk; nothing was lost"},
 	{gate.ErrNoSpace, http.StatusInsufficientStorage, "no-space", "make room on the disk; nothing was lost"},
+	{seal.ErrRecipient, http.StatusUnprocessableEntity, "journal-key", "writ journal keygen FILE makes one"},
 	{errConfirm, http.StatusUnprocessableEntity, "not-confirmed", "confirm with the customer's name, exactly"},
 	{errRelative, http.StatusUnprocessableEntity, "relative-path", ""},
 	{context.Canceled, 499, "cancelled", ""},

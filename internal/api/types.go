@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/hex"
 	"time"
 
 	"writ"
@@ -20,6 +21,7 @@ type Customer struct {
 	KeyVersion  uint32          `json:"key_version" doc:"of the newest key-encryption key; 0 once shredded"`
 	KeyMade     time.Time       `json:"key_made"`
 	JournalSync bool            `json:"journal_sync" doc:"whether the journal is on disk before a key is released"`
+	JournalKey  string          `json:"journal_key,omitempty" doc:"SHA-256, in hex, of the public key that the journal is sealed to; absent when it is under the server's"`
 	Journal     *Head           `json:"journal,omitempty"`
 }
 
@@ -79,12 +81,21 @@ type Entry struct {
 	Previous   string            `json:"previous" doc:"hash of the entry before, in hex"`
 	// Damage is set, and nothing else, where entries could not be read.
 	Damage string `json:"damage,omitempty"`
+	// Sealed is set, and nothing else, for entries that only the customer reads.
+	Sealed *SealedEntries `json:"sealed,omitempty"`
+}
+
+// SealedEntries are entries that are sealed to the customer's own key.
+type SealedEntries struct {
+	From uint64 `json:"from"`
+	To   uint64 `json:"to"`
 }
 
 // JournalEnd is the result of reading a journal.
 type JournalEnd struct {
 	Entries int64 `json:"entries"`
 	Damaged int64 `json:"damaged" doc:"places that could not be read"`
+	Sealed  int64 `json:"sealed" doc:"entries that only the customer reads"`
 }
 
 // JournalQuery chooses entries of a journal.
@@ -132,6 +143,9 @@ func customerOf(c vault.Customer, u vault.Usage, k gate.KEKStatus) Customer {
 	}
 	if !c.Shredded.IsZero() {
 		out.Shredded = &c.Shredded
+	}
+	if k.JournalKey != [32]byte{} {
+		out.JournalKey = hex.EncodeToString(k.JournalKey[:])
 	}
 	return out
 }

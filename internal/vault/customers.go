@@ -11,6 +11,7 @@ import (
 	"writ"
 	"writ/internal/gate"
 	"writ/internal/records"
+	"writ/internal/seal"
 )
 
 // CustomerPage is a page of customers, in order of name.
@@ -22,6 +23,16 @@ type CustomerPage struct {
 // AddCustomer makes a customer and its first key. The name must be unique and
 // must not have the form of an id.
 func (v *Vault) AddCustomer(ctx context.Context, name string) (Customer, error) {
+	return v.AddCustomerWith(ctx, name, CustomerOptions{})
+}
+
+// CustomerOptions are what is decided when a customer is added, for ever.
+type CustomerOptions struct {
+	JournalKey *seal.Recipient // the public key that its journal is sealed to; nil for the server's own key
+}
+
+// AddCustomerWith is [Vault.AddCustomer] with options.
+func (v *Vault) AddCustomerWith(ctx context.Context, name string, o CustomerOptions) (Customer, error) {
 	if !validCustomerName(name) {
 		return Customer{}, ErrCustomerName
 	}
@@ -34,7 +45,7 @@ func (v *Vault) AddCustomer(ctx context.Context, name string) (Customer, error) 
 	}
 	// The key comes first: a customer without one could store nothing, a key
 	// without a customer harms nobody.
-	if err := v.gate.AddCustomer(ctx, id); err != nil {
+	if err := v.gate.AddCustomer(ctx, id, o.JournalKey); err != nil {
 		return Customer{}, fmt.Errorf("couldn't make customer's key: %w", sealError(err))
 	}
 	err := v.update(ctx, func(tx records.Tx) error {
