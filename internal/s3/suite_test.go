@@ -106,8 +106,10 @@ func TestVersitygwSuite(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
+	// One after another, the cases take five times as long, most of it waiting
+	// for retentions to end.
 	suite := exec.CommandContext(ctx, installSuite(t), "test", "--access", suiteRoot, "--secret", suiteSecret,
-		"--endpoint", "https://"+addr, "--allow-insecure", "full-flow", "--versioning-enabled")
+		"--endpoint", "https://"+addr, "--allow-insecure", "full-flow", "--versioning-enabled", "--parallel")
 	suite.Dir = dir
 	// What the machine has set up for other services of AWS is not for this one.
 	suite.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") }), suiteAdmin+"="+admin.URL)
