@@ -115,7 +115,8 @@ func (b *adapter) ListObjects(ctx context.Context, in *s3.ListObjectsInput) (s3r
 	if page.Truncated {
 		out.NextMarker = n.ptr(page.Next)
 	}
-	return out, nil
+	give(ctx, listXML{out, objectsXML(out.Contents)})
+	return s3response.ListObjectsResult{}, nil
 }
 
 // ListObjectsV2 implements [backend.Backend]. The continuation token is the
@@ -139,7 +140,8 @@ func (b *adapter) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input) 
 	if page.Truncated {
 		out.NextContinuationToken = ptr(page.Next)
 	}
-	return out, nil
+	give(ctx, listV2XML{out, objectsXML(out.Contents)})
+	return s3response.ListObjectsV2Result{}, nil
 }
 
 // ListObjectVersions implements [backend.Backend].
@@ -194,5 +196,6 @@ func (b *adapter) ListObjectVersions(ctx context.Context, in *s3.ListObjectVersi
 		}
 		out.Versions = append(out.Versions, line)
 	}
-	return out, nil
+	give(ctx, versionsOf(out))
+	return s3response.ListVersionsResult{}, nil
 }

@@ -41,6 +41,9 @@ func (b *adapter) screen(told func(method string, status int, took time.Duration
 			ctx.Locals(handlingKey, ctx)
 		}
 		err := ctx.Next()
+		if err == nil {
+			err = writeListing(ctx.RequestCtx())
+		}
 		sealed(ctx.RequestCtx())
 		if told != nil {
 			told(ctx.Method(), ctx.Response().StatusCode(), time.Since(start))
