@@ -146,7 +146,7 @@ func TestKill(t *testing.T) {
 				}
 			})
 		}
-		time.Sleep(time.Duration(150+rand.IntN(700)) * time.Millisecond)
+		time.Sleep(time.Duration(50+rand.IntN(450)) * time.Millisecond)
 		s.kill()
 		cancel()
 		wg.Wait()

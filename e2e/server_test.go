@@ -37,6 +37,8 @@ func TestMain(m *testing.M) {
 	args := []string{"build", "-buildvcs=false", "-o", writBinary}
 	if raceEnabled {
 		args = append(args, "-race")
+		// Else each process sleeps for a second before it ends.
+		os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	}
 	build := exec.Command("go", append(args, "writ/cmd/writ")...)
 	build.Stderr = os.Stderr
@@ -143,7 +145,7 @@ func (s *server) tryStart() error {
 	ended := make(chan struct{})
 	s.ended = ended
 	go func() { s.cmd.Wait(); close(ended) }()
-	for range 2400 {
+	for range 4800 {
 		resp, err := http.Get("http://" + s.metrics + "/readyz")
 		if err == nil {
 			resp.Body.Close()
@@ -158,7 +160,7 @@ func (s *server) tryStart() error {
 		}
 	}
 	s.kill()
-	return fmt.Errorf("not ready within a minute: %s", tail(s.log.String(), 2000))
+	return fmt.Errorf("not ready within two minutes: %s", tail(s.log.String(), 2000))
 }
 
 // kill ends the process as the kernel would: at once, with nothing flushed.
@@ -181,7 +183,10 @@ func (s *server) await() {
 	s.t.Helper()
 	select {
 	case <-s.ended:
-	case <-time.After(time.Minute):
+		if log := s.log.String(); strings.Contains(log, "DATA RACE") {
+			s.t.Errorf("the server has a race: %s", log)
+		}
+	case <-time.After(2 * time.Minute):
 		s.t.Fatal("the server does not end")
 	}
 }

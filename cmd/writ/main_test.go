@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -37,6 +39,10 @@ func TestStories(t *testing.T) {
 			for _, name := range []string{"WRIT_S3", "WRIT_WEB", "WRIT_METRICS"} {
 				e.Setenv(name, "127.0.0.1:0")
 			}
+			e.Setenv("FREE", freeAddress())
+			// Else each process under the race detector sleeps for a second
+			// before it ends.
+			e.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 			vectors, err := filepath.Abs("../../internal/proof/testdata/vectors")
 			e.Setenv("VECTORS", vectors)
 			return err
@@ -52,12 +58,24 @@ func TestStories(t *testing.T) {
 	})
 }
 
+// freeAddress returns an address on which nothing listens, below the ports that
+// the kernel gives to outgoing connections.
+func freeAddress() string {
+	for {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(22000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
+	}
+}
+
 // await DATA waits until the server on a data folder is ready.
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: await DATA")
 	}
-	for range 600 {
+	for range 2400 {
 		if c, err := api.Dial(context.Background(), folder.Folder(ts.MkAbs(args[0]))); err == nil {
 			c.Close()
 			return
@@ -73,7 +91,7 @@ func toldDemo(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: told FOLDER")
 	}
-	for range 600 {
+	for range 1800 {
 		time.Sleep(100 * time.Millisecond)
 		dirs, _ := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "writ-demo-*", "data"))
 		if len(dirs) != 1 {

@@ -151,7 +151,7 @@ func TestAbortedUpload(t *testing.T) {
 		t.Errorf("aborted upload was answered: %s", answer.Status)
 	}
 	var kept int
-	for range 100 {
+	for range 3000 {
 		kept = 0
 		if usage, err := r.vault.Usage(r.ctx, r.clinic.Customer); err != nil || usage.Objects+usage.Bytes != 0 {
 			t.Fatalf("usage %+v, %v", usage, err)

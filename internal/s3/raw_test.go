@@ -48,7 +48,7 @@ func (r *rig) send(req *http.Request) (*http.Response, string) {
 }
 
 // say sends bytes on a connection of their own, and returns what comes back
-// until the server closes it, or for five seconds.
+// until the server closes it, or for a minute.
 func (r *rig) say(request string) string {
 	r.t.Helper()
 	conn, err := tls.Dial("tcp", r.addr, &tls.Config{RootCAs: authority().roots})
@@ -56,7 +56,7 @@ func (r *rig) say(request string) string {
 		r.t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		r.t.Fatal(err)
 	}
 	if _, err := io.WriteString(conn, request); err != nil {

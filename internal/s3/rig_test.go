@@ -152,7 +152,7 @@ func serve(t testing.TB, v s3.Vault, log *slog.Logger) (addr string, front *s3.F
 	}
 	addr, wait := listen(t, front)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		front.Shutdown(ctx)
 		wait()

@@ -80,7 +80,7 @@ func TestRunningDownloadEnds(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("still running after its last download")
 	}
 }
@@ -89,7 +89,7 @@ func TestRunningDownloadEnds(t *testing.T) {
 // end.
 func TestDrainTimeIsOver(t *testing.T) {
 	s, rest, want := download(t, 300*time.Millisecond)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.Stop() }()

@@ -207,7 +207,7 @@ func TestHostileWitness(t *testing.T) {
 			if !errors.Is(err, c.want) || got.Line != nil {
 				t.Fatalf("%q %v", got.Line, err)
 			}
-			if took := time.Since(began); took > 3*time.Second {
+			if took := time.Since(began); took > 30*time.Second {
 				t.Fatal(took)
 			}
 			if _, err := client.Latest(t.Context(), origin); err == nil {

@@ -118,7 +118,7 @@ func TestLargeBody(t *testing.T) {
 				t.Error(resp.Status)
 			}
 		}
-		if took := time.Since(began); took > 3*time.Second {
+		if took := time.Since(began); took > 30*time.Second {
 			t.Error(took)
 		}
 	}
@@ -140,7 +140,7 @@ func raw(t *testing.T, url, text string) string {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(readTime + 10*time.Second))
+	c.SetDeadline(time.Now().Add(readTime + 30*time.Second))
 	io.WriteString(c, text)
 	line, _ := bufio.NewReader(c).ReadString('\n')
 	return line
@@ -166,7 +166,7 @@ func TestSlowClient(t *testing.T) {
 		t.Fatal(status)
 	}
 	a, b := <-slow, <-slow
-	if took := time.Since(began); took < headerTime || took > readTime+3*time.Second {
+	if took := time.Since(began); took < headerTime || took > readTime+30*time.Second {
 		t.Error(took)
 	}
 	if !strings.Contains(a+b, " 408 ") {
