@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -166,6 +167,9 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 	walk = func(cmd *cobra.Command) {
 		if cmd.Short == "" || cmd.Example == "" {
 			t.Errorf("%s has no short help or no example", cmd.CommandPath())
+		}
+		if !cmd.HasSubCommands() && !strings.Contains(cmd.Example, strings.TrimPrefix(cmd.CommandPath(), "writ ")) {
+			t.Errorf("the example of %s does not show it: %s", cmd.CommandPath(), cmd.Example)
 		}
 		if slices.Contains([]string{"list", "show"}, cmd.Name()) && cmd.Flags().Lookup("json") == nil {
 			t.Errorf("%s has no --json", cmd.CommandPath())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 
 	"github.com/schollz/progressbar/v3"
@@ -15,6 +16,10 @@ func progress() (show func(api.Progress), end func()) {
 	if !term.IsTerminal(int(os.Stderr.Fd())) {
 		return nil, func() {}
 	}
+	return progressOn(os.Stderr)
+}
+
+func progressOn(terminal io.Writer) (show func(api.Progress), end func()) {
 	var bar *progressbar.ProgressBar
 	var stage string
 	var total int64
@@ -28,7 +33,7 @@ func progress() (show func(api.Progress), end func()) {
 				if max == 0 {
 					max = -1 // not known: a spinner
 				}
-				bar = progressbar.NewOptions64(max, progressbar.OptionSetWriter(os.Stderr),
+				bar = progressbar.NewOptions64(max, progressbar.OptionSetWriter(terminal),
 					progressbar.OptionSetDescription(stage), progressbar.OptionShowCount(),
 					progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(true))
 			}
