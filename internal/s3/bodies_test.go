@@ -36,6 +36,8 @@ func TestBodiesThatLie(t *testing.T) {
 		"MD5":             {[]string{"Content-Md5: " + b64(md[:])}, "BadDigest"},
 		"malformed MD5":   {[]string{"Content-Md5: nonsense"}, "InvalidDigest"},
 		"CRC32":           {[]string{"X-Amz-Checksum-Crc32: " + b64(crc[:])}, "BadDigest"},
+		"CRC32C":          {[]string{"X-Amz-Checksum-Crc32c: " + b64(crc[:])}, "BadDigest"},
+		"SHA-1":           {[]string{"X-Amz-Checksum-Sha1: AAAAAAAAAAAAAAAAAAAAAAAAAAA="}, "BadDigest"},
 		"CRC64NVME":       {[]string{"X-Amz-Checksum-Crc64nvme: AAAAAAAAAAA="}, "BadDigest"},
 		"SHA-256":         {[]string{"X-Amz-Checksum-Sha256: " + b64(sum[:])}, "BadDigest"},
 		"malformed CRC32": {[]string{"X-Amz-Checksum-Crc32: nonsense"}, "InvalidRequest"},
