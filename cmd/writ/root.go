@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -111,6 +112,9 @@ func exactly(names ...string) cobra.PositionalArgs {
 		}
 		if len(args) > len(names) {
 			return fmt.Errorf("%q is one argument too many", args[len(names)])
+		}
+		if at := slices.Index(args, ""); at >= 0 {
+			return fmt.Errorf("%s is empty", names[at])
 		}
 		return nil
 	}

@@ -243,3 +243,28 @@ func TestDescription(t *testing.T) {
 		t.Errorf("a page of documentation is served: %v", err)
 	}
 }
+
+// TestNamesOfDots: a name means itself, whatever a path would make of it.
+func TestNamesOfDots(t *testing.T) {
+	c := served(t, rooms(t))
+	ctx := t.Context()
+	for _, name := range []string{".", "..", "...", "../buckets", "%2e%2e", "a/b", "harbour-clinic?x=1", "harbour-clinic#y", "harbour clinic"} {
+		added, err := c.AddCustomer(ctx, name)
+		if err != nil {
+			t.Errorf("%q: %v", name, err)
+			continue
+		}
+		if got, err := c.Customer(ctx, name); err != nil || got.ID != added.ID || got.Name != name {
+			t.Errorf("%q is shown as %+v, %v", name, got, err)
+		}
+		if _, err := c.SetQuota(ctx, name, api.Quota{Objects: 7}); err != nil {
+			t.Errorf("quota of %q: %v", name, err)
+		}
+		if _, err := c.Bucket(ctx, name); code(err) != "no-bucket" {
+			t.Errorf("bucket %q: %v", name, err)
+		}
+		if err := c.RemoveCredential(ctx, name); code(err) != "no-credential" {
+			t.Errorf("credential %q: %v", name, err)
+		}
+	}
+}

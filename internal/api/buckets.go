@@ -84,6 +84,6 @@ func (c *Client) Buckets(ctx context.Context, customer string) (out []Bucket, er
 
 // Bucket is one.
 func (c *Client) Bucket(ctx context.Context, name string) (out Bucket, err error) {
-	err = c.do(ctx, http.MethodGet, "/v1/buckets/"+url.PathEscape(name), nil, &out)
+	err = c.do(ctx, http.MethodGet, "/v1/buckets/"+segment(name), nil, &out)
 	return out, err
 }

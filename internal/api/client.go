@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -158,4 +159,13 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (io.Read
 	}
 	defer resp.Body.Close()
 	return nil, readProblem(resp)
+}
+
+// segment returns a name as one segment of a path. One of nothing but dots
+// would mean another path, which net/http leads to (RFC 3986, section 5.2.4).
+func segment(name string) string {
+	if strings.Trim(name, ".") == "" {
+		return strings.ReplaceAll(name, ".", "%2E")
+	}
+	return url.PathEscape(name)
 }

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"net/url"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -68,7 +67,7 @@ func (c *Client) Credentials(ctx context.Context, customer string) (out []Creden
 
 // RemoveCredential removes an access key.
 func (c *Client) RemoveCredential(ctx context.Context, id string) error {
-	return c.do(ctx, http.MethodDelete, "/v1/credentials/"+url.PathEscape(id), nil, nil)
+	return c.do(ctx, http.MethodDelete, "/v1/credentials/"+segment(id), nil, nil)
 }
 
 // Server tells about the running server.

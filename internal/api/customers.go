@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"net/http"
-	"net/url"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -167,7 +166,7 @@ func (h handlers) allCustomers(ctx context.Context) ([]Customer, error) {
 }
 
 func customerURL(customer, rest string) string {
-	return "/v1/customers/" + url.PathEscape(customer) + rest
+	return "/v1/customers/" + segment(customer) + rest
 }
 
 // AddCustomer adds a customer.

@@ -88,7 +88,7 @@ func (c *Client) Journal(ctx context.Context, customer string, q JournalQuery, e
 	if q.After > 0 {
 		v.Set("after", strconv.FormatUint(q.After, 10))
 	}
-	path := "/v1/customers/" + url.PathEscape(customer) + "/journal?" + v.Encode()
+	path := "/v1/customers/" + segment(customer) + "/journal?" + v.Encode()
 	err = c.stream(ctx, http.MethodGet, path, nil, &end, nil, func(raw json.RawMessage) error {
 		var e Entry
 		if err := json.Unmarshal(raw, &e); err != nil {
