@@ -78,6 +78,34 @@ func TestVersitygwSuite(t *testing.T) {
 		return
 	}
 	listed := listedDepartures(t)
+	command := installSuite(t)
+	// One after another, the cases take many times as long, most of it waiting
+	// for retentions to end.
+	out := runSuite(t, command, "full-flow", "--versioning-enabled", "--parallel")
+	if file := os.Getenv("WRIT_TEST_SUITE_OUTPUT"); file != "" {
+		if err := os.WriteFile(file, out, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	suspects := judge(t, out, listed)
+	if len(suspects) > 20 {
+		t.Fatalf("%d cases failed and are not listed in docs/s3.md: %q", len(suspects), suspects)
+	}
+	// Some cases set a retention of seconds and count on being done before it
+	// ends, which they may not be in a crowd on a slow machine. What failed is
+	// tried again alone, and must pass then.
+	for name, why := range suspects {
+		again := runSuite(t, command, name, "--versioning-enabled")
+		if _, passed, failed := results(t, again); !passed[name] || len(failed) > 0 {
+			t.Errorf("%s failed and is not listed in docs/s3.md: %s; alone: %s", name, why, again)
+		}
+	}
+}
+
+// runSuite runs the suite, or one case of it, against a front and a vault of
+// its own, and returns what it printed.
+func runSuite(t *testing.T, command string, what ...string) []byte {
+	t.Helper()
 	r := newRig(t)
 	names := newAliases(r.vault)
 	if err := names.add(suiteRoot, suiteSecret); err != nil {
@@ -106,10 +134,8 @@ func TestVersitygwSuite(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	// One after another, the cases take five times as long, most of it waiting
-	// for retentions to end.
-	suite := exec.CommandContext(ctx, installSuite(t), "test", "--access", suiteRoot, "--secret", suiteSecret,
-		"--endpoint", "https://"+addr, "--allow-insecure", "full-flow", "--versioning-enabled", "--parallel")
+	suite := exec.CommandContext(ctx, command, append([]string{"test", "--access", suiteRoot, "--secret", suiteSecret,
+		"--endpoint", "https://" + addr, "--allow-insecure"}, what...)...)
 	suite.Dir = dir
 	// What the machine has set up for other services of AWS is not for this one.
 	suite.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") }), suiteAdmin+"="+admin.URL)
@@ -121,12 +147,7 @@ func TestVersitygwSuite(t *testing.T) {
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	if file := os.Getenv("WRIT_SUITE_OUTPUT"); file != "" {
-		if err := os.WriteFile(file, out, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	judge(t, out, listed)
+	return out
 }
 
 var (
@@ -134,10 +155,10 @@ var (
 	result = regexp.MustCompile(`^(RUN|PASS|FAIL|SKIP) +([A-Za-z0-9_]+)(: (.*))?$`)
 )
 
-// judge holds the suite's results against the list.
-func judge(t *testing.T, out []byte, listed map[string]string) {
+// results reads which cases were run, passed, and failed, and why.
+func results(t *testing.T, out []byte) (run, passed map[string]bool, failed map[string]string) {
 	t.Helper()
-	run, passed, failed := map[string]bool{}, map[string]bool{}, map[string]string{}
+	run, passed, failed = map[string]bool{}, map[string]bool{}, map[string]string{}
 	lines := bufio.NewScanner(bytes.NewReader(colour.ReplaceAll(out, nil)))
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
@@ -154,13 +175,22 @@ func judge(t *testing.T, out []byte, listed map[string]string) {
 			failed[m[2]] = m[4]
 		}
 	}
+	return run, passed, failed
+}
+
+// judge holds the suite's results against the list, and returns the cases that
+// failed though they are not on it.
+func judge(t *testing.T, out []byte, listed map[string]string) (suspects map[string]string) {
+	t.Helper()
+	run, passed, failed := results(t, out)
 	if len(run) < 700 {
 		t.Fatalf("only %d cases were run:\n%s", len(run), out)
 	}
 	t.Logf("%d cases run, %d passed, %d failed", len(run), len(passed), len(failed))
-	for _, name := range slices.Sorted(maps.Keys(failed)) {
+	suspects = map[string]string{}
+	for name, why := range failed {
 		if _, ok := listed[name]; !ok {
-			t.Errorf("%s failed and is not listed in docs/s3.md: %s", name, failed[name])
+			suspects[name] = why
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(listed)) {
@@ -168,6 +198,7 @@ func judge(t *testing.T, out []byte, listed map[string]string) {
 			t.Errorf("%s is listed in docs/s3.md and did not fail", name)
 		}
 	}
+	return suspects
 }
 
 // listedDepartures reads the table of docs/s3.md: a case each, and its reason.
@@ -189,17 +220,17 @@ func listedDepartures(t *testing.T) map[string]string {
 }
 
 // installSuite builds versitygw's command, which has the suite, unless
-// WRIT_VERSITYGW says where it is.
+// WRIT_TEST_VERSITYGW says where it is.
 func installSuite(t *testing.T) string {
 	t.Helper()
-	if path := os.Getenv("WRIT_VERSITYGW"); path != "" {
+	if path := os.Getenv("WRIT_TEST_VERSITYGW"); path != "" {
 		return path
 	}
 	dir := t.TempDir()
 	build := exec.Command("go", "install", "github.com/versity/versitygw/cmd/versitygw@"+suiteVersion)
 	build.Env = append(os.Environ(), "GOBIN="+dir, "CGO_ENABLED=0", "GOFLAGS=")
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("couldn't build versitygw's command, which has the suite (set WRIT_VERSITYGW to one of %s): %v\n%s", suiteVersion, err, out)
+		t.Fatalf("couldn't build versitygw's command, which has the suite (set WRIT_TEST_VERSITYGW to one of %s): %v\n%s", suiteVersion, err, out)
 	}
 	return filepath.Join(dir, "versitygw")
 }
