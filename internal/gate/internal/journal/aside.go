@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"writ"
+	"writ/internal/access"
 	"writ/internal/gate/internal/disk"
 )
 
@@ -171,10 +172,10 @@ func (c *chain) rebuildHeads() ([]closing, error) {
 		}
 		err := c.readFile(first, closedEnd, func(f *os.File) error {
 			return c.readClosed(f, func(b []byte) (err error) {
-				if l, ok := linkOf(b); ok && done.head.Seq == 0 {
-					done.head = Head{Seq: l.seq - 1, Hash: l.previous}
+				if l, ok := access.LinkOf(b); ok && done.head.Seq == 0 {
+					done.head = Head{Seq: l.Seq - 1, Hash: l.Previous}
 				}
-				done.at, err = done.head.follow(b)
+				done.at, err = follow(&done.head, b)
 				return err
 			})
 		})

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"writ"
+	"writ/internal/access"
 	"writ/internal/gate/internal/disk"
 	"writ/internal/seal"
 )
@@ -52,7 +53,7 @@ type chain struct {
 	file    *os.File // nil when closed; reopened when needed
 	names   bool     // the folder's names are to be synced
 	suspect bool     // a sync failed: the tail is read back before it is trusted
-	buf     []byte   // entryDomain, then an entry's stored form
+	buf     []byte   // access.Domain, then an entry's stored form
 }
 
 func (c *chain) dir() string { return filepath.Join(c.j.dir, c.label) }
@@ -69,8 +70,8 @@ func (c *chain) append(e *Entry) error {
 	if e.Time = now.UTC(); e.Time.Before(c.last) {
 		e.Time = c.last
 	}
-	c.buf = e.append(append(c.buf[:0], entryDomain...))
-	stored := c.buf[len(entryDomain):]
+	c.buf = e.Append(append(c.buf[:0], access.Domain...))
+	stored := c.buf[len(access.Domain):]
 	if err := c.tail.Append(stored); err != nil {
 		c.undo()
 		return err
@@ -279,7 +280,7 @@ func (c *chain) start(heads []closing) Head {
 		c.last = heads[n-1].at
 		return heads[n-1].head
 	}
-	return Head{Hash: genesis(c.customer)}
+	return access.Genesis(c.customer)
 }
 
 // adopt records the closed segments that a crash left without a record.
@@ -291,7 +292,7 @@ func (c *chain) adopt(found segments, heads []closing, at Head) ([]closing, Head
 		done := closing{first: first, head: at}
 		err := c.readFile(first, closedEnd, func(f *os.File) error {
 			return c.readClosed(f, func(b []byte) (err error) {
-				done.at, err = done.head.follow(b)
+				done.at, err = follow(&done.head, b)
 				return err
 			})
 		})
@@ -343,7 +344,7 @@ func (c *chain) resume(first uint64, at Head) (Head, error) {
 	}
 	before := at
 	h, r, err := c.readTail(f, info.Size(), func(b []byte) error {
-		t, err := at.follow(b)
+		t, err := follow(&at, b)
 		if err != nil {
 			return err
 		}
@@ -422,7 +423,7 @@ func (c *chain) closeTails(active uint64) error {
 	if err != nil {
 		return err
 	}
-	at := Head{Hash: genesis(c.customer)}
+	at := access.Genesis(c.customer)
 	if n := len(heads); n > 0 {
 		at = heads[n-1].head
 	}

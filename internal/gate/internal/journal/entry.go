@@ -1,305 +1,36 @@
 package journal
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"math"
-	"net/netip"
 	"time"
 
-	"github.com/fxamacker/cbor/v2"
-
-	"writ"
+	"writ/internal/access"
 )
 
-// Entry is one use of one key: who, by which right, what, when, from where.
-// Seq, Time and Previous are the journal's own and set by [Journal.Append].
-type Entry struct {
-	Seq        uint64            // counted from 1, per customer, without gaps
-	Time       time.Time         // UTC, nanoseconds; never before the entry's before it
-	Reason     writ.Reason       // by which right
-	Credential writ.CredentialID // of the owner; empty for other reasons
-	Principal  string            // who used a grant: a customer's id, "anonymous", or "operator " and who there
-	Policy     [32]byte          // SHA-256 of the grant's terms; zero if none
-	Presigned  bool              // by a presigned URL
-	Op         string            // what for: "get", "put", "copy-from", "rewrap", "journal", …
-	Bucket     writ.BucketName
-	Key        writ.ObjectKey
-	Version    writ.VersionID
-	Blob       writ.BlobID
-	Offset     int64      // first byte of the range asked for
-	Length     int64      // bytes asked for; 0 with Offset 0 when the whole
-	Addr       netip.Addr // of the client; invalid if there is none
-	Request    string     // the request's id in the server's log
-	Previous   [32]byte   // hash of the entry before; see [Head]
-}
-
-// The stored form of an entry is a CBOR map (RFC 8949, deterministic: keys
-// ascending, shortest forms) whose keys are these numbers. What is zero is
-// left out, except 1, 2, 3, 8 and 17.
-const (
-	fieldSeq        = 1  // uint
-	fieldTime       = 2  // int: Unix time in nanoseconds
-	fieldReason     = 3  // text
-	fieldCredential = 4  // text
-	fieldPrincipal  = 5  // text
-	fieldPolicy     = 6  // 32 bytes
-	fieldPresigned  = 7  // true
-	fieldOp         = 8  // text
-	fieldBucket     = 9  // text
-	fieldKey        = 10 // text
-	fieldVersion    = 11 // text
-	fieldBlob       = 12 // 16 bytes
-	fieldOffset     = 13 // int
-	fieldLength     = 14 // int
-	fieldAddr       = 15 // bytes: 4, or 16 and the zone
-	fieldRequest    = 16 // text
-	fieldPrevious   = 17 // 32 bytes
+// The entries of a journal, and where it stands: their form is access's.
+type (
+	Entry = access.Entry
+	Head  = access.Head
 )
-
-// maxText bounds each text of an entry, in bytes: an object's key has at most
-// as many, and nothing else is longer.
-const maxText = 1024
 
 // ErrEntry: an entry's text is too long to be journaled.
-var ErrEntry = errors.New("journal entry has a text longer than 1,024 bytes")
+var ErrEntry = access.ErrEntry
 
-func (e *Entry) check() error {
-	for _, n := range [...]int{len(e.Reason), len(e.Credential), len(e.Principal), len(e.Op), len(e.Bucket), len(e.Key), len(e.Version), len(e.Request)} {
-		if n > maxText {
-			return ErrEntry
-		}
-	}
-	return nil
-}
-
-// append adds the stored form to b. It is written by hand because it stands
-// on the way of every byte range served; a test holds it against a CBOR
-// library.
-func (e *Entry) append(b []byte) []byte {
-	start := len(b)
-	b = append(b, 0xa0) // a map; the number of pairs is set below
-	n := byte(0)
-	text := func(field byte, s string, always bool) {
-		if s != "" || always {
-			b = append(appendHead(appendHead(b, 0, uint64(field)), 3, uint64(len(s))), s...)
-			n++
-		}
-	}
-	bytes := func(field byte, s []byte) {
-		b = append(appendHead(appendHead(b, 0, uint64(field)), 2, uint64(len(s))), s...)
-		n++
-	}
-	integer := func(field byte, v int64, always bool) {
-		if v != 0 || always {
-			b = appendInt(appendHead(b, 0, uint64(field)), v)
-			n++
-		}
-	}
-	b = appendHead(append(b, fieldSeq), 0, e.Seq)
-	n++
-	integer(fieldTime, e.Time.UnixNano(), true)
-	text(fieldReason, string(e.Reason), true)
-	text(fieldCredential, string(e.Credential), false)
-	text(fieldPrincipal, e.Principal, false)
-	if e.Policy != [32]byte{} {
-		bytes(fieldPolicy, e.Policy[:])
-	}
-	if e.Presigned {
-		b = append(b, fieldPresigned, 0xf5)
-		n++
-	}
-	text(fieldOp, e.Op, true)
-	text(fieldBucket, string(e.Bucket), false)
-	text(fieldKey, string(e.Key), false)
-	text(fieldVersion, string(e.Version), false)
-	if e.Blob != (writ.BlobID{}) {
-		bytes(fieldBlob, e.Blob[:])
-	}
-	integer(fieldOffset, e.Offset, false)
-	integer(fieldLength, e.Length, false)
-	if e.Addr.IsValid() {
-		var space [32]byte
-		addr, _ := e.Addr.AppendBinary(space[:0]) // never fails
-		bytes(fieldAddr, addr)
-	}
-	text(fieldRequest, e.Request, false)
-	bytes(fieldPrevious, e.Previous[:])
-	b[start] = 0xa0 | n // at most 17 pairs: fits the first byte
-	return b
-}
-
-// appendHead adds the head of a CBOR item: its major type and its argument in
-// the shortest form.
-func appendHead(b []byte, major byte, v uint64) []byte {
-	major <<= 5
-	switch {
-	case v < 24:
-		return append(b, major|byte(v))
-	case v < 1<<8:
-		return append(b, major|24, byte(v))
-	case v < 1<<16:
-		return binary.BigEndian.AppendUint16(append(b, major|25), uint16(v))
-	case v < 1<<32:
-		return binary.BigEndian.AppendUint32(append(b, major|26), uint32(v))
-	}
-	return binary.BigEndian.AppendUint64(append(b, major|27), v)
-}
-
-func appendInt(b []byte, v int64) []byte {
-	if v < 0 {
-		return appendHead(b, 1, uint64(-1-v))
-	}
-	return appendHead(b, 0, uint64(v))
-}
-
-// stored is the stored form as the CBOR library reads it.
-type stored struct {
-	Seq        uint64 `cbor:"1,keyasint"`
-	Time       int64  `cbor:"2,keyasint"`
-	Reason     string `cbor:"3,keyasint"`
-	Credential string `cbor:"4,keyasint,omitempty"`
-	Principal  string `cbor:"5,keyasint,omitempty"`
-	Policy     []byte `cbor:"6,keyasint,omitempty"`
-	Presigned  bool   `cbor:"7,keyasint,omitempty"`
-	Op         string `cbor:"8,keyasint"`
-	Bucket     string `cbor:"9,keyasint,omitempty"`
-	Key        string `cbor:"10,keyasint,omitempty"`
-	Version    string `cbor:"11,keyasint,omitempty"`
-	Blob       []byte `cbor:"12,keyasint,omitempty"`
-	Offset     int64  `cbor:"13,keyasint,omitempty"`
-	Length     int64  `cbor:"14,keyasint,omitempty"`
-	Addr       []byte `cbor:"15,keyasint,omitempty"`
-	Request    string `cbor:"16,keyasint,omitempty"`
-	Previous   []byte `cbor:"17,keyasint"`
-}
-
-// decoding reads entries strictly: a field that this version does not know
-// must not be dropped in silence from what a customer reads.
-var decoding = func() cbor.DecMode {
-	m, err := cbor.DecOptions{
-		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
-		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
-		UTF8:              cbor.UTF8DecodeInvalid,
-	}.DecMode()
+// follow moves h on by an entry's stored form, as [Head.Follow]; what doesn't
+// follow was not written here: [ErrCorrupt].
+func follow(h *Head, b []byte) (time.Time, error) {
+	at, err := h.Follow(b)
 	if err != nil {
-		panic(err) // the options are constants
+		return at, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
-	return m
-}()
+	return at, nil
+}
 
+// decode reads an entry's stored form, as [access.Decode].
 func decode(b []byte) (Entry, error) {
-	var s stored
-	if err := decoding.Unmarshal(b, &s); err != nil {
-		return Entry{}, fmt.Errorf("entry has another form: %w", ErrCorrupt)
-	}
-	e := Entry{
-		Seq: s.Seq, Time: time.Unix(0, s.Time).UTC(), Reason: writ.Reason(s.Reason), Credential: writ.CredentialID(s.Credential),
-		Principal: s.Principal, Presigned: s.Presigned, Op: s.Op, Bucket: writ.BucketName(s.Bucket), Key: writ.ObjectKey(s.Key),
-		Version: writ.VersionID(s.Version), Offset: s.Offset, Length: s.Length, Request: s.Request,
-	}
-	fits := func(to, from []byte, optional bool) bool {
-		return copy(to, from) == len(to) && len(from) == len(to) || optional && len(from) == 0
-	}
-	ok := fits(e.Policy[:], s.Policy, true) && fits(e.Blob[:], s.Blob, true) && fits(e.Previous[:], s.Previous, false)
-	if !ok || e.Addr.UnmarshalBinary(s.Addr) != nil {
-		return Entry{}, fmt.Errorf("entry has a field of wrong length: %w", ErrCorrupt)
+	e, err := access.Decode(b)
+	if err != nil {
+		return e, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return e, nil
-}
-
-// Head is where a customer's journal stands: its newest entry and that
-// entry's hash, which stands for all before it.
-type Head struct {
-	Seq  uint64   // 0 when the journal is empty
-	Hash [32]byte // SHA-256("writ/journal-entry/v1" ‖ the entry's stored form); for Seq 0 of the customer's id, see genesis
-}
-
-// genesis is the hash before a customer's first entry:
-// SHA-256("writ/journal/v1" ‖ customer id).
-func genesis(c writ.CustomerID) [32]byte {
-	return sha256.Sum256(append([]byte("writ/journal/v1"), c...))
-}
-
-const entryDomain = "writ/journal-entry/v1"
-
-// follow checks that an entry's stored form continues the chain at h, moves h
-// on, and returns the entry's time.
-func (h *Head) follow(b []byte) (time.Time, error) {
-	l, ok := linkOf(b)
-	if !ok {
-		return time.Time{}, fmt.Errorf("entry after %d has another form: %w", h.Seq, ErrCorrupt)
-	}
-	if l.seq != h.Seq+1 || l.previous != h.Hash {
-		return time.Time{}, fmt.Errorf("entry %d doesn't continue the chain after %d: %w", l.seq, h.Seq, ErrCorrupt)
-	}
-	h.Seq, h.Hash = l.seq, hash(b)
-	return l.at, nil
-}
-
-// hash is that of an entry's stored form.
-func hash(b []byte) [32]byte {
-	var space [1024]byte
-	return sha256.Sum256(append(append(space[:0], entryDomain...), b...))
-}
-
-// link is what chains an entry to the one before.
-type link struct {
-	seq      uint64
-	at       time.Time
-	previous [32]byte
-}
-
-// linkOf reads the link off an entry's stored form: the number and the time
-// stand first in it, the hash before last, and none of them is ever left out.
-func linkOf(b []byte) (l link, ok bool) {
-	const end = 3 + 32 // field 17, bytes, 32 of them
-	if len(b) < 1+end || b[0]&0xe0 != 0xa0 {
-		return l, false
-	}
-	tail := b[len(b)-end:]
-	if tail[0] != fieldPrevious || tail[1] != 0x58 || tail[2] != 32 {
-		return l, false
-	}
-	l.previous = [32]byte(tail[3:])
-	b = b[1 : len(b)-end]
-	seq, b, ok := readInt(b, fieldSeq)
-	if !ok || seq < 0 {
-		return l, false
-	}
-	at, _, ok := readInt(b, fieldTime)
-	l.seq, l.at = uint64(seq), time.Unix(0, at)
-	return l, ok
-}
-
-// readInt reads an integer field and returns what follows it.
-func readInt(b []byte, field byte) (int64, []byte, bool) {
-	if len(b) < 2 || b[0] != field {
-		return 0, nil, false
-	}
-	major, short := b[1]>>5, b[1]&31
-	b = b[2:]
-	v := uint64(short)
-	if short >= 24 {
-		n := 1 << (short - 24)
-		if short > 27 || len(b) < n {
-			return 0, nil, false
-		}
-		v = 0
-		for _, c := range b[:n] {
-			v = v<<8 | uint64(c)
-		}
-		b = b[n:]
-	}
-	switch {
-	case v > math.MaxInt64:
-		return 0, nil, false
-	case major == 0:
-		return int64(v), b, true
-	case major == 1:
-		return -1 - int64(v), b, true
-	}
-	return 0, nil, false
 }

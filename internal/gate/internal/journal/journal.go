@@ -172,7 +172,7 @@ func (j *Journal) Append(ctx context.Context, customer writ.CustomerID, e *Entry
 	if err := ctx.Err(); err != nil {
 		return Written{}, err
 	}
-	if err := e.check(); err != nil {
+	if err := e.Check(); err != nil {
 		return Written{}, err
 	}
 	c, err := j.take(customer)

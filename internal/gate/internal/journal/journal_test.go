@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -12,9 +11,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/fxamacker/cbor/v2"
-	"pgregory.net/rapid"
 
 	"writ"
 	"writ/internal/gate/internal/disk"
@@ -146,72 +142,6 @@ func (r *room) files(c writ.CustomerID) string {
 		names = append(names, e.Name())
 	}
 	return strings.Join(names, " ")
-}
-
-func TestStoredFormIsCBOR(t *testing.T) {
-	mode, err := cbor.CoreDetEncOptions().EncMode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		text := func(name string) string { return rapid.StringN(0, 40, 200).Draw(t, name) }
-		e := Entry{
-			Seq: rapid.Uint64Range(1, 1<<62).Draw(t, "seq"), Time: time.Unix(0, rapid.Int64Range(-1<<60, 1<<60).Draw(t, "time")).UTC(),
-			Reason: writ.Reason(text("reason")), Credential: writ.CredentialID(text("credential")), Principal: text("principal"),
-			Presigned: rapid.Bool().Draw(t, "presigned"), Op: text("op"), Bucket: writ.BucketName(text("bucket")),
-			Key: writ.ObjectKey(text("key")), Version: writ.VersionID(text("version")), Offset: rapid.Int64().Draw(t, "offset"),
-			Length: rapid.Int64().Draw(t, "length"), Request: text("request"),
-		}
-		copy(e.Previous[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "previous"))
-		if rapid.Bool().Draw(t, "full") {
-			e.Policy, e.Blob = sha256.Sum256(e.Previous[:]), writ.BlobID(e.Previous[:16])
-			e.Addr = rapid.SampledFrom([]netip.Addr{netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("fe80::1%eth0")}).Draw(t, "addr")
-		}
-		b := e.append(nil)
-		back, err := decode(b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if back != e {
-			t.Fatalf("%+v came back as %+v", e, back)
-		}
-		if l, ok := linkOf(b); !ok || l.seq != e.Seq || !l.at.Equal(e.Time) || l.previous != e.Previous {
-			t.Fatalf("link of %+v is %+v", e, l)
-		}
-		s := stored{
-			Seq: e.Seq, Time: e.Time.UnixNano(), Reason: string(e.Reason), Credential: string(e.Credential), Principal: e.Principal,
-			Presigned: e.Presigned, Op: e.Op, Bucket: string(e.Bucket), Key: string(e.Key), Version: string(e.Version),
-			Offset: e.Offset, Length: e.Length, Request: e.Request, Previous: e.Previous[:],
-		}
-		if e.Addr.IsValid() {
-			s.Policy, s.Blob = e.Policy[:], e.Blob[:]
-			s.Addr, _ = e.Addr.MarshalBinary()
-		}
-		want, err := mode.Marshal(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		// The library orders keys bytewise as they are encoded, so do we.
-		if string(b) != string(want) {
-			t.Fatalf("stored form\n%x is not the library's\n%x", b, want)
-		}
-	})
-}
-
-func FuzzDecode(f *testing.F) {
-	e := get()
-	e.Seq = 1
-	f.Add(e.append(nil))
-	f.Add([]byte{0xa0})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		linkOf(b)
-		if e, err := decode(b); err == nil {
-			again, err := decode(e.append(nil))
-			if err != nil || again != e {
-				t.Fatalf("%+v came back as %+v, %v", e, again, err)
-			}
-		}
-	})
 }
 
 func TestChainAcrossRestartsAndSegments(t *testing.T) {

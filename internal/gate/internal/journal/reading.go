@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"writ"
+	"writ/internal/access"
 )
 
 // Query chooses entries. The zero value chooses all that are kept.
@@ -104,7 +105,7 @@ func (r *reading) begin() error {
 	if err != nil {
 		return err
 	}
-	r.upTo, r.firsts, r.at = r.c.head, found.all(), Head{Hash: genesis(r.c.customer)}
+	r.upTo, r.firsts, r.at = r.c.head, found.all(), access.Genesis(r.c.customer)
 	r.ends = make(map[uint64]closing, len(heads))
 	for _, h := range heads {
 		r.ends[h.first] = h
@@ -244,7 +245,7 @@ func (r *reading) entry(b []byte) error {
 	if r.lost {
 		r.at, r.lost = Head{Seq: e.Seq - 1, Hash: e.Previous}, false
 	}
-	if _, err := r.at.follow(b); err != nil {
+	if _, err := follow(&r.at, b); err != nil {
 		return err
 	}
 	if !r.q.Until.IsZero() && !e.Time.Before(r.q.Until) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"writ"
+	"writ/internal/access"
 	"writ/internal/seal"
 )
 
@@ -34,7 +35,7 @@ func (r *room) sealedCustomer() (writ.CustomerID, *seal.Identity) {
 // many the server reads.
 func (r *room) wholeSealed(c writ.CustomerID, id *seal.Identity, n int) (open int) {
 	r.t.Helper()
-	at := Head{Hash: genesis(c)}
+	at := access.Genesis(c)
 	for e, err := range r.Read(ctx, c, Query{}) {
 		var sealed *Sealed
 		switch {
@@ -44,7 +45,7 @@ func (r *room) wholeSealed(c writ.CustomerID, id *seal.Identity, n int) (open in
 				r.t.Fatal(err)
 			}
 			err = OpenSealed(id, c, segment, func(b []byte) error {
-				_, err := at.follow(b)
+				_, err := follow(&at, b)
 				return err
 			})
 			if err != nil || at.Seq != sealed.To {
@@ -54,7 +55,7 @@ func (r *room) wholeSealed(c writ.CustomerID, id *seal.Identity, n int) (open in
 			r.t.Fatal(err)
 		default:
 			open++
-			if _, err := at.follow(e.append(nil)); err != nil {
+			if _, err := follow(&at, e.Append(nil)); err != nil {
 				r.t.Fatal(err)
 			}
 		}

@@ -301,7 +301,7 @@ func (c *chain) reseal(tail *os.File, size int64, f *os.File, h segmentHead, key
 		return err
 	}
 	_, _, err = c.readTail(tail, size, func(b []byte) error {
-		at, err := done.head.follow(b)
+		at, err := follow(&done.head, b)
 		if err != nil {
 			return err
 		}
