@@ -75,7 +75,7 @@ func newVectors() (v vectors) {
 		v.Entries = append(v.Entries, vector{e, hex.EncodeToString(b), hex.EncodeToString(h.Hash[:])})
 	}
 	whole := v.Entries[0].Stored
-	for _, r := range []refusal{
+	v.Refused = []refusal{
 		{"cut", whole[:len(whole)-2]},
 		{"something behind it", whole + "00"},
 		{"an integer that is not in its shortest form", "a5" + "011801" + whole[len("a50101"):]},
@@ -84,8 +84,6 @@ func newVectors() (v vectors) {
 		{"fields in another order", "a5" + whole[len("a50101"):] + "0101"},
 		{"a map without an end", "bf" + whole[len("a5"):] + "ff"},
 		{"an empty text that must be left out", "a6" + strings.Replace(whole[len("a5"):], "086c", "0460086c", 1)},
-	} {
-		v.Refused = append(v.Refused, r)
 	}
 	return v
 }

@@ -1,0 +1,90 @@
+package bundle
+
+import (
+	"fmt"
+	"time"
+
+	"writ/internal/access"
+)
+
+// progress is how far a bundle has come; reader and writer hold to it alike.
+type progress struct {
+	header Header
+	head   access.Head
+	known  bool // head.Hash is: not so between a gap and what follows it
+	last   time.Time
+	gap    Gap
+	lines  bool   // an entry was there
+	batch  uint64 // number of the next one
+	shown  uint64 // entry that the batch before showed
+}
+
+func begin(h Header) progress {
+	return progress{header: h, head: access.Head{Seq: h.After, Hash: [32]byte(h.Previous)}, known: true, batch: h.FromBatch, shown: h.After}
+}
+
+// entry takes the next entry, in its stored form.
+func (p *progress) entry(stored []byte) (access.Entry, error) {
+	e, err := access.Decode(stored)
+	if err != nil {
+		return e, fmt.Errorf("after entry %d: %w", p.head.Seq, err)
+	}
+	if !p.known && e.Seq == p.head.Seq+1 {
+		p.head.Hash, p.known = e.Previous, true
+	}
+	if _, err := p.head.Follow(stored); err != nil {
+		return e, err
+	}
+	if e.Time.Before(p.last) {
+		return e, fmt.Errorf("%w: entry %d is older than the one before", access.ErrChain, e.Seq)
+	}
+	p.last, p.lines = e.Time, true
+	return e, nil
+}
+
+// dropped takes the gap.
+func (p *progress) dropped(g Gap) error {
+	if p.lines || p.gap.To != 0 || g.From != p.head.Seq+1 || g.To < g.From {
+		return fmt.Errorf("%w: entries %d to %d are missing after entry %d", access.ErrChain, g.From, g.To, p.head.Seq)
+	}
+	p.gap, p.head, p.known = g, access.Head{Seq: g.To}, false
+	return nil
+}
+
+// took takes the next batch.
+func (p *progress) took(b *Batch) error {
+	if err := b.check(); err != nil {
+		return err
+	}
+	switch {
+	case b.N != p.batch:
+		return fmt.Errorf("%w: batch %d follows where %d should", ErrBatch, b.N, p.batch)
+	case b.Seq < p.shown:
+		return fmt.Errorf("%w: batch %d shows entry %d, after one has shown entry %d", ErrHead, b.N, b.Seq, p.shown)
+	case !p.known && b.Seq == p.head.Seq:
+		p.head.Hash, p.known = [32]byte(b.Head), true
+	case !p.known && b.Seq < p.head.Seq: // its entry was dropped
+	case b.Seq != p.head.Seq:
+		return fmt.Errorf("%w: batch %d shows entry %d, and stands behind entry %d", ErrBatch, b.N, b.Seq, p.head.Seq)
+	case [32]byte(b.Head) != p.head.Hash:
+		return fmt.Errorf("%w: batch %d has another hash for entry %d", ErrHead, b.N, b.Seq)
+	}
+	p.batch, p.shown = p.batch+1, b.Seq
+	return nil
+}
+
+// ended takes the end.
+func (p *progress) ended(e *End) error {
+	switch {
+	case len(e.Head) != 32:
+		return fmt.Errorf("%w: the end has a hash of %d bytes", ErrForm, len(e.Head))
+	case e.Seq != p.head.Seq:
+		return fmt.Errorf("%w: the end is entry %d, and entry %d was the last", ErrHead, e.Seq, p.head.Seq)
+	case p.known && [32]byte(e.Head) != p.head.Hash:
+		return fmt.Errorf("%w: the end has another hash for entry %d", ErrHead, e.Seq)
+	case e.Batches != p.batch-1:
+		return fmt.Errorf("%w: the end is batch %d, and batch %d was the last", ErrBatch, e.Batches, p.batch-1)
+	}
+	p.head.Hash = [32]byte(e.Head)
+	return nil
+}
