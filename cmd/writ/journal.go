@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -127,40 +126,9 @@ func (p *entries) line(e api.Entry) error {
 		_, err := fmt.Fprintf(p.out, "      !  %s\n", e.Damage)
 		return err
 	}
-	who := string(e.Credential)
-	if who == "" {
-		who = e.Principal
-	}
-	if e.Presigned {
-		who += " (presigned)"
-	}
-	what := ""
-	if e.Bucket != "" {
-		what = printable(string(e.Bucket))
-		if e.Key != "" {
-			what += "/" + printable(string(e.Key))
-		}
-		if e.Version != "" && e.Version != "null" {
-			what += " version " + printable(string(e.Version))
-		}
-	}
-	if e.Length > 0 {
-		what += fmt.Sprintf(" bytes %d-%d", e.Offset, e.Offset+e.Length-1)
-	}
-	from := ""
-	if e.Addr != "" {
-		from = "from " + e.Addr
-	}
-	text := fmt.Sprintf("%7d  %s  %-13s  %-10s  %s", e.Seq, when(e.Time), e.Reason, printable(e.Op), strings.Join(filled(printable(who), from, what), "  "))
-	_, err := fmt.Fprintln(p.out, strings.TrimRight(text, " "))
+	_, err := fmt.Fprintln(p.out, keyUse{
+		Seq: e.Seq, Time: e.Time, Reason: e.Reason, Credential: e.Credential, Principal: e.Principal, Presigned: e.Presigned, Op: e.Op,
+		Bucket: e.Bucket, Key: e.Key, Version: e.Version, Offset: e.Offset, Length: e.Length, Addr: e.Addr,
+	}.line())
 	return err
-}
-
-func filled(parts ...string) (kept []string) {
-	for _, part := range parts {
-		if part != "" {
-			kept = append(kept, part)
-		}
-	}
-	return kept
 }

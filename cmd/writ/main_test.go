@@ -28,6 +28,8 @@ func TestMain(m *testing.M) {
 		"writ":    func() { os.Exit(run()) },
 		"s3":      func() { os.Exit(s3Client(os.Args[1:])) },
 		"bigfile": func() { os.Exit(bigFile(os.Args[1:])) },
+		"ledger":  func() { os.Exit(makeLedger(os.Args[1:])) },
+		"website": func() { os.Exit(website(os.Args[1:])) },
 	})
 }
 

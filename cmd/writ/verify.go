@@ -15,12 +15,14 @@ import (
 func verifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "verify", Short: "Check what a server claims, without trusting it",
-		Long: `Verify checks files against keys that you have pinned: that came to you by a way
-of their own, and not from who is to be checked. It needs no server. Its exit
+		Long: `Verify checks files, logs and servers against keys that you have pinned: that
+came to you by a way of their own, and not from who is to be checked. Its exit
 status is 0 only if all holds.`,
-		Example: "  writ verify receipt opening.receipt.json --log-key log.vkey --policy witnesses.txt",
+		Example: `  writ verify receipt opening.receipt.json --log-key log.vkey --policy witnesses.txt
+  writ verify log https://quayside.example --log-key log.vkey --policy witnesses.txt --state quayside.state
+  writ verify server https://quayside.example --state quayside.state`,
 	}
-	cmd.AddCommand(verifyReceipt())
+	cmd.AddCommand(verifyReceipt(), verifyLog(), verifyJournal(), verifyServer())
 	return cmd
 }
 
@@ -71,23 +73,37 @@ asked for, and the log could have shown somebody else another history.`,
 	return cmd
 }
 
-// newVerifier reads what is pinned.
+// newVerifier reads what is pinned from files; policy may be "".
 func newVerifier(logKey, policy string, maxAge time.Duration) (*proof.Verifier, error) {
-	key, err := readBounded(logKey, 64<<10)
+	key, err := readKey(logKey)
 	if err != nil {
 		return nil, err
 	}
-	trust := proof.Trust{LogKey: strings.TrimSpace(string(key)), MaxAge: maxAge, Now: time.Now()}
+	text := ""
 	if policy != "" {
-		text, err := readBounded(policy, 64<<10)
-		if err != nil {
+		if text, err = readPolicy(policy); err != nil {
 			return nil, err
 		}
-		if trust.Policy = string(text); strings.TrimSpace(trust.Policy) == "" {
-			return nil, fmt.Errorf("%s is empty: it names no quorum", policy)
-		}
 	}
-	v, err := proof.NewVerifier(trust)
+	return verifierOf(key, text, maxAge)
+}
+
+func readKey(name string) (string, error) {
+	key, err := readBounded(name, 64<<10)
+	return strings.TrimSpace(string(key)), err
+}
+
+func readPolicy(name string) (string, error) {
+	text, err := readBounded(name, 64<<10)
+	if err == nil && strings.TrimSpace(string(text)) == "" {
+		err = fmt.Errorf("%s is empty: it names no quorum", name)
+	}
+	return string(text), err
+}
+
+// verifierOf makes a verifier of a key and a policy as texts.
+func verifierOf(key, policy string, maxAge time.Duration) (*proof.Verifier, error) {
+	v, err := proof.NewVerifier(proof.Trust{LogKey: key, Policy: policy, MaxAge: maxAge, Now: time.Now()})
 	if err != nil {
 		return nil, withHint(err, "a key is one line NAME+HASH+KEY; a policy has witness, group and quorum lines")
 	}
@@ -113,18 +129,11 @@ func readBounded(name string, most int64) ([]byte, error) {
 
 // tellReceipt says what was proven, for a person.
 func tellReceipt(w io.Writer, v proof.Verified, witnesses bool) error {
-	cosigned := make([]string, 0, len(v.Checkpoint.Witnesses))
-	for _, c := range v.Checkpoint.Witnesses {
-		cosigned = append(cosigned, fmt.Sprintf("%s at %s", c.Witness, when(c.Time)))
-	}
-	if len(cosigned) == 0 {
-		cosigned = append(cosigned, "nobody")
-	}
 	fmt.Fprintln(w, "this receipt holds")
 	lines := []string{
 		"log", v.Checkpoint.Origin,
 		"entry", fmt.Sprintf("%d of %d: %s of %s", v.Index, v.Checkpoint.Size, v.Statement.Kind, when(v.Statement.At)),
-		"cosigned by", strings.Join(cosigned, ", "),
+		"cosigned by", cosignedBy(v.Checkpoint),
 	}
 	if v.Batch != nil {
 		lines = append(lines, "batch", fmt.Sprintf("%d, of %s to %s", v.Batch.N, when(v.Batch.From), when(v.Statement.At)))
@@ -144,9 +153,23 @@ func tellReceipt(w io.Writer, v proof.Verified, witnesses bool) error {
 		return err
 	}
 	if !witnesses {
-		fmt.Fprintln(w, "\nNo witnesses were asked for: the log could have shown somebody else another history.")
+		fmt.Fprintln(w, "\n"+noWitnesses)
 	}
 	return nil
+}
+
+const noWitnesses = "No witnesses were asked for: the log could have shown somebody else another history."
+
+// cosignedBy says who cosigned a checkpoint, and when.
+func cosignedBy(c proof.Checkpoint) string {
+	all := make([]string, 0, len(c.Witnesses))
+	for _, w := range c.Witnesses {
+		all = append(all, fmt.Sprintf("%s at %s", w.Witness, when(w.Time)))
+	}
+	if len(all) == 0 {
+		return "nobody"
+	}
+	return strings.Join(all, ", ")
 }
 
 // verifiedJSON is what was proven, for scripts.

@@ -45,6 +45,11 @@ type Checked struct {
 	Remember  *Journal        `json:"-"`       // for the next visit
 }
 
+// Head is where the bundle ends.
+func (c *Checked) Head() access.Head {
+	return access.Head{Seq: c.Seq, Hash: [32]byte(c.Remember.Head)}
+}
+
 // Journal checks a bundle against the log: that every batch in it is the log's
 // and shows this customer's head, and that what was seen before is still there.
 // Errors: those of [bundle.Reader], [ErrJournal], [proof.ErrSlot],
