@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -48,7 +49,7 @@ your journal: keep it as secret as they are.`,
 		if *log == "" {
 			return usageError(cmd.CommandPath(), "--log URL is missing: a journal is proven by the public log")
 		}
-		j := &journalCheck{asked: monitor.Asked{Customer: writ.CustomerID(*customer)}, region: *region}
+		j := &journalCheck{asked: monitor.Asked{Customer: writ.CustomerID(*customer)}, region: *region, patience: stall, most: maxOnline}
 		if *customer != "" {
 			if _, err := writ.ParseCustomerID(*customer); err != nil {
 				return usageError(cmd.CommandPath(), "%q is not a customer's id", *customer)
@@ -79,6 +80,9 @@ type journalCheck struct {
 	*visit
 	asked  monitor.Asked
 	region string
+
+	patience time.Duration // with a server that sends nothing
+	most     int64         // bytes of a server's bundle
 
 	bundle  *os.File // that was checked, to be listed
 	scratch bool     // bundle is ours

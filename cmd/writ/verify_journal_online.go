@@ -66,15 +66,27 @@ func (j *journalCheck) whose() error {
 	return nil
 }
 
+// errStalled: nothing came for so long that nothing more is expected.
+var errStalled = fmt.Errorf("%w: the server has stopped sending", monitor.ErrSource)
+
 // fetch asks once.
 func (j *journalCheck) fetch(ctx context.Context, site *monitor.Site, log *monitor.Log) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	err := j.receive(ctx, cancel, site, log)
+	if err != nil && errors.Is(context.Cause(ctx), errStalled) {
+		return errStalled
+	}
+	return err
+}
+
+// receive is fetch under a context that ends when the server has stopped.
+func (j *journalCheck) receive(ctx context.Context, cancel context.CancelCauseFunc, site *monitor.Site, log *monitor.Log) error {
 	req, err := j.request(ctx, site)
 	if err != nil {
 		return err
 	}
-	idle := time.AfterFunc(stall, cancel)
+	idle := time.AfterFunc(j.patience, func() { cancel(errStalled) })
 	defer idle.Stop()
 	body, err := site.Do(req)
 	if err != nil {
@@ -88,7 +100,7 @@ func (j *journalCheck) fetch(ctx context.Context, site *monitor.Site, log *monit
 	if runtime.GOOS != "windows" { // there a file that is open cannot go
 		os.Remove(j.bundle.Name()) // nothing of it is left behind, however this ends
 	}
-	in := &watched{in: body, idle: idle}
+	in := &watched{in: body, idle: idle, patience: j.patience, most: j.most}
 	j.found, err = log.Journal(ctx, io.TeeReader(in, j.bundle), j.asked)
 	return err
 }
@@ -149,18 +161,19 @@ func credential() (access, secret, token string, err error) {
 // watched puts off the end of patience whenever something comes, and ends what
 // has no end.
 type watched struct {
-	in   io.Reader
-	idle *time.Timer
-	n    int64
+	in       io.Reader
+	idle     *time.Timer
+	patience time.Duration
+	n, most  int64
 }
 
 func (w *watched) Read(b []byte) (int, error) {
 	n, err := w.in.Read(b)
 	if n > 0 {
-		w.idle.Reset(stall)
+		w.idle.Reset(w.patience)
 	}
-	if w.n += int64(n); w.n > maxOnline {
-		return 0, fmt.Errorf("the server sends more than %d bytes: ask for less, with --since", int64(maxOnline))
+	if w.n += int64(n); w.n > w.most {
+		return 0, fmt.Errorf("%w: the server sends more than %d bytes; ask for less, with --since", monitor.ErrSource, w.most)
 	}
 	return n, err
 }
