@@ -44,6 +44,7 @@ your journal: keep it as secret as they are.`,
 	log := cmd.Flags().String("log", "", "the log: a server, the log itself, or a folder with a copy")
 	customer := cmd.Flags().String("customer", "", "your id (c-…), if the bundle must be yours")
 	since := cmd.Flags().Uint64("since", 0, "the chain must be unbroken after this entry (default where the last visit ended, else the first that is kept)")
+	lost := cmd.Flags().Bool("lost", false, "accept batches of which the server says that it has lost what they committed to")
 	region := cmd.Flags().String("region", "", "region to sign for (default AWS_REGION, else us-east-1)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *log == "" {
@@ -58,6 +59,7 @@ your journal: keep it as secret as they are.`,
 		if cmd.Flags().Changed("since") {
 			j.asked.Since = since
 		}
+		j.asked.Lost = *lost
 		v, err := p.visit(cmd.Context(), *log)
 		if err != nil {
 			return err
@@ -202,6 +204,10 @@ func (j *journalCheck) sum(w io.Writer) error {
 	if c.Late > 0 {
 		batches += fmt.Sprintf("; %d were published late", c.Late)
 	}
+	lost := ""
+	if c.Lost > 0 {
+		lost = fmt.Sprintf("%d batches: nothing says that they didn't show another history", c.Lost)
+	}
 	behind := ""
 	if c.Behind > 0 {
 		behind = fmt.Sprintf("the log has published %d batches since, of which this bundle says nothing", c.Behind)
@@ -210,7 +216,7 @@ func (j *journalCheck) sum(w io.Writer) error {
 	if c.Seq > c.Committed {
 		open = fmt.Sprintf("entries after %d: the next batch commits to them", c.Committed)
 	}
-	err := facts(w, "customer", string(c.Customer), "chain", chain, "dropped", dropped, "batches", batches, "since then", behind, "not committed to yet", open)
+	err := facts(w, "customer", string(c.Customer), "chain", chain, "dropped", dropped, "batches", batches, "lost", lost, "since then", behind, "not committed to yet", open)
 	if err != nil {
 		return err
 	}

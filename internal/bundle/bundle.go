@@ -60,6 +60,13 @@ type Batch struct {
 	Path     [][]byte `json:"path"` // 64 siblings in the map of heads, from the leaf up
 }
 
+// Lost is a batch that the server can show nothing of: its records were restored
+// from an older backup.
+type Lost struct {
+	N     uint64 `json:"n"`
+	Index uint64 `json:"index"`
+}
+
 // Gap is entries that were dropped because the time for which they are kept is
 // over. It stands before all entries.
 type Gap struct {
@@ -78,6 +85,7 @@ type End struct {
 type line struct {
 	Entry []byte `json:"entry,omitempty"`
 	Batch *Batch `json:"batch,omitempty"`
+	Lost  *Lost  `json:"lost,omitempty"`
 	Gap   *Gap   `json:"gap,omitempty"`
 	End   *End   `json:"end,omitempty"`
 }

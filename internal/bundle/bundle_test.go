@@ -196,6 +196,8 @@ func TestRefusals(t *testing.T) {
 		"a gap that goes back": {edit("\n", "\n"+`{"gap":{"from":1,"to":0}}`+"\n"), access.ErrChain},
 		"no entry":             {edit(`{"entry":"`, `{"entry":"AAAA`), access.ErrForm},
 		"many slots":           {edit(`"slots":4`, `"slots":4000000000`), ErrForm},
+		"lost out of order":    {edit("\n", "\n"+`{"lost":{"n":9,"index":9}}`+"\n"), ErrBatch},
+		"lost and there":       {edit("\n", "\n"+`{"lost":{"n":1,"index":1}}`+"\n"), ErrBatch},
 		"negative slots":       {edit(`"slots":4`, `"slots":-4`), ErrForm},
 	} {
 		if _, _, err := read(strings.NewReader(c.in)); !errors.Is(err, c.want) {

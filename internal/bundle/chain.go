@@ -51,14 +51,24 @@ func (p *progress) dropped(g Gap) error {
 	return nil
 }
 
+// numbered takes the number of the next batch.
+func (p *progress) numbered(n uint64) error {
+	if n != p.batch {
+		return fmt.Errorf("%w: batch %d follows where %d should", ErrBatch, n, p.batch)
+	}
+	p.batch++
+	return nil
+}
+
 // took takes the next batch.
 func (p *progress) took(b *Batch) error {
 	if err := b.check(); err != nil {
 		return err
 	}
+	if err := p.numbered(b.N); err != nil {
+		return err
+	}
 	switch {
-	case b.N != p.batch:
-		return fmt.Errorf("%w: batch %d follows where %d should", ErrBatch, b.N, p.batch)
 	case b.Seq < p.shown:
 		return fmt.Errorf("%w: batch %d shows entry %d, after one has shown entry %d", ErrHead, b.N, b.Seq, p.shown)
 	case !p.known && b.Seq == p.head.Seq:
@@ -69,7 +79,7 @@ func (p *progress) took(b *Batch) error {
 	case [32]byte(b.Head) != p.head.Hash:
 		return fmt.Errorf("%w: batch %d has another hash for entry %d", ErrHead, b.N, b.Seq)
 	}
-	p.batch, p.shown = p.batch+1, b.Seq
+	p.shown = b.Seq
 	return nil
 }
 

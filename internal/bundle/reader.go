@@ -24,6 +24,7 @@ type Reader struct {
 type Item struct {
 	Entry *access.Entry
 	Batch *Batch
+	Lost  *Lost
 	Gap   *Gap
 }
 
@@ -85,7 +86,7 @@ func (r *Reader) next() (Item, error) {
 		return Item{}, err
 	}
 	set := 0
-	for _, there := range []bool{l.Entry != nil, l.Batch != nil, l.Gap != nil, l.End != nil} {
+	for _, there := range []bool{l.Entry != nil, l.Batch != nil, l.Lost != nil, l.Gap != nil, l.End != nil} {
 		if there {
 			set++
 		}
@@ -97,6 +98,8 @@ func (r *Reader) next() (Item, error) {
 		return r.entry(l.Entry)
 	case l.Batch != nil:
 		return Item{Batch: l.Batch}, r.at.took(l.Batch)
+	case l.Lost != nil:
+		return Item{Lost: l.Lost}, r.at.numbered(l.Lost.N)
 	case l.Gap != nil:
 		return Item{Gap: l.Gap}, r.at.dropped(*l.Gap)
 	}

@@ -13,7 +13,7 @@ import (
 
 // Write writes a bundle: entries with numbers above h.After, up to the head, and
 // the batches from h.FromBatch on, as far as they show no later entry; both in
-// order. Entries that are missing before the first are written as a gap; none
+// order. A batch without a path is one that is lost. Entries that are missing before the first are written as a gap; none
 // may be missing behind it. It reads no further in either than it writes, and
 // holds one of each. Nothing is written that [Reader] would refuse: a journal
 // that is not unbroken, or a batch that shows another, is an error, and the
@@ -117,6 +117,12 @@ func (w *writer) due() error {
 			}
 			w.ahead = &b
 		}
+		if w.ahead.Path == nil {
+			if err := w.lost(); err != nil {
+				return err
+			}
+			continue
+		}
 		if w.ahead.Seq > w.at.head.Seq {
 			return nil
 		}
@@ -128,6 +134,16 @@ func (w *writer) due() error {
 		}
 		w.ahead = nil
 	}
+}
+
+// lost writes that the batch ahead is lost.
+func (w *writer) lost() error {
+	l := Lost{N: w.ahead.N, Index: w.ahead.Index}
+	w.ahead = nil
+	if err := w.at.numbered(l.N); err != nil {
+		return err
+	}
+	return w.line(line{Lost: &l})
 }
 
 // line writes one line.

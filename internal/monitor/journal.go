@@ -22,6 +22,7 @@ type Asked struct {
 	// Newer reads the log's newest checkpoint, for a bundle that is newer than
 	// the one at hand; nil if it may not be.
 	Newer func(context.Context) (*Log, error)
+	Lost  bool // batches of which the server can show nothing are no refusal
 	// Entry is given every entry, oldest first, when the chain up to it holds.
 	// Whether it was committed to is known at the end only.
 	Entry func(access.Entry) error
@@ -41,6 +42,7 @@ type Checked struct {
 	Batch     uint64          `json:"batch"`   // number of the newest
 	At        time.Time       `json:"at"`      // its time
 	Late      uint64          `json:"late"`    // how many were published late
+	Lost      uint64          `json:"lost"`    // how many the server can show nothing of
 	Behind    uint64          `json:"behind"`  // published since, and not in the bundle
 	Remember  *Journal        `json:"-"`       // for the next visit
 }
@@ -136,6 +138,8 @@ func (c *checking) item(ctx context.Context, item bundle.Item) error {
 	switch {
 	case item.Batch != nil:
 		return c.batch(ctx, item.Batch)
+	case item.Lost != nil:
+		return c.lost(ctx, item.Lost)
 	case item.Gap != nil:
 		return c.gap(item.Gap)
 	}
@@ -162,41 +166,68 @@ func (c *checking) gap(g *bundle.Gap) error {
 	return nil
 }
 
-// batch proves a batch against the log.
-func (c *checking) batch(ctx context.Context, b *bundle.Batch) error {
-	wrong := func(format string, args ...any) error {
-		return fmt.Errorf("%w: batch %d %s", proof.ErrInclusion, b.N, fmt.Sprintf(format, args...))
+// leaf reads the batch of a number off the log.
+func (c *checking) leaf(ctx context.Context, n, index uint64) (batch proof.Batch, err error) {
+	wrong := func(format string, args ...any) (proof.Batch, error) {
+		return batch, fmt.Errorf("%w: batch %d %s", proof.ErrInclusion, n, fmt.Sprintf(format, args...))
 	}
-	if c.out.Batches > 0 && b.Index <= c.index {
-		return wrong("is said to be at index %d, and the one before was at %d", b.Index, c.index)
+	if c.out.Batches > 0 && index <= c.index {
+		return wrong("is said to be at index %d, and the one before was at %d", index, c.index)
 	}
-	if b.Index >= c.log.Checkpoint.Size && c.asked.Newer != nil {
+	if index >= c.log.Checkpoint.Size && c.asked.Newer != nil {
 		newer, err := c.asked.Newer(ctx)
 		if err != nil {
-			return err
+			return batch, err
 		}
 		c.log = newer
 	}
-	if b.Index >= c.log.Checkpoint.Size {
-		return wrong("is said to be at index %d, and the log has %d leaves", b.Index, c.log.Checkpoint.Size)
+	if index >= c.log.Checkpoint.Size {
+		return wrong("is said to be at index %d, and the log has %d leaves", index, c.log.Checkpoint.Size)
 	}
-	leaf, err := c.log.Leaf(ctx, b.Index)
+	leaf, err := c.log.Leaf(ctx, index)
+	if err != nil {
+		return batch, err
+	}
+	s, err := proof.Decode(leaf)
+	if err == nil && s.Kind != proof.KindBatch {
+		return wrong("is said to be at index %d, where there is a %s", index, s.Kind)
+	}
+	if err == nil {
+		err = proof.Unmarshal(s.Body, &batch)
+	}
+	if err != nil {
+		return batch, fmt.Errorf("leaf %d: %w", index, err)
+	}
+	if batch.N != n {
+		return wrong("is said to be at index %d, where there is batch %d", index, batch.N)
+	}
+	if batch.Late {
+		c.out.Late++
+	}
+	c.index, c.out.Batches, c.out.Batch, c.out.At = index, c.out.Batches+1, n, s.At
+	return batch, nil
+}
+
+// lost takes a batch of which nothing is shown.
+func (c *checking) lost(ctx context.Context, l *bundle.Lost) error {
+	if _, err := c.leaf(ctx, l.N, l.Index); err != nil {
+		return err
+	}
+	if !c.asked.Lost {
+		return fmt.Errorf("%w: batch %d", ErrLost, l.N)
+	}
+	c.out.Lost++
+	return nil
+}
+
+// batch proves a batch against the log.
+func (c *checking) batch(ctx context.Context, b *bundle.Batch) error {
+	batch, err := c.leaf(ctx, b.N, b.Index)
 	if err != nil {
 		return err
 	}
-	s, err := proof.Decode(leaf)
-	if err != nil {
-		return fmt.Errorf("leaf %d: %w", b.Index, err)
-	}
-	var batch proof.Batch
-	if s.Kind != proof.KindBatch {
-		return wrong("is said to be at index %d, where there is a %s", b.Index, s.Kind)
-	}
-	if err := proof.Unmarshal(s.Body, &batch); err != nil {
-		return fmt.Errorf("leaf %d: %w", b.Index, err)
-	}
-	if batch.N != b.N || batch.Slots != b.Slots {
-		return wrong("with %d slots is said to be at index %d, where there is batch %d with %d", b.Slots, b.Index, batch.N, batch.Slots)
+	if batch.Slots != b.Slots {
+		return fmt.Errorf("%w: batch %d has %d slots, not %d", proof.ErrSlot, b.N, batch.Slots, b.Slots)
 	}
 	root, err := b.Root(c.label)
 	if err != nil {
@@ -205,11 +236,7 @@ func (c *checking) batch(ctx context.Context, b *bundle.Batch) error {
 	if !bytes.Equal(root[:], batch.Root) {
 		return fmt.Errorf("%w: batch %d doesn't show this customer's journal at entry %d", proof.ErrSlot, b.N, b.Seq)
 	}
-	if batch.Late {
-		c.out.Late++
-	}
-	c.index, c.shown = b.Index, access.Head{Seq: b.Seq, Hash: [32]byte(b.Head)}
-	c.out.Batches, c.out.Batch, c.out.At, c.out.Committed = c.out.Batches+1, b.N, s.At, b.Seq
+	c.shown = access.Head{Seq: b.Seq, Hash: [32]byte(b.Head)}
 	return nil
 }
 
@@ -225,8 +252,9 @@ func (c *checking) end(ctx context.Context, first *Log) (*Checked, error) {
 		return nil, err
 	}
 	if c.out.Batches == 0 {
-		c.out.Batch, c.out.Committed = c.r.Newest(), c.out.After
+		c.out.Batch = c.r.Newest()
 	}
+	c.out.Committed = c.shown.Seq
 	if newest > c.out.Batch {
 		c.out.Behind = newest - c.out.Batch
 	}

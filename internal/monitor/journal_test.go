@@ -159,7 +159,9 @@ func TestHostileBundles(t *testing.T) {
 		"rewritten, shown anew":   {consistent.Bytes(), Asked{}, proof.ErrSlot},
 		"another customer's path": {write(func(_ *bundle.Header, b []bundle.Batch) []bundle.Batch { b[2].Path = press.Batches[2].Path; return b }), Asked{}, proof.ErrSlot},
 		"another slot's path":     {write(func(_ *bundle.Header, b []bundle.Batch) []bundle.Batch { b[2].SlotPath = b[3].SlotPath; return b }), Asked{}, proof.ErrSlot},
-		"fewer slots":             {write(func(_ *bundle.Header, b []bundle.Batch) []bundle.Batch { b[2].Slots = 8; return b }), Asked{}, proof.ErrInclusion},
+		"fewer slots":             {write(func(_ *bundle.Header, b []bundle.Batch) []bundle.Batch { b[2].Slots = 8; return b }), Asked{}, proof.ErrSlot},
+		"a batch that is lost":    {write(func(_ *bundle.Header, b []bundle.Batch) []bundle.Batch { b[2].Path = nil; return b }), Asked{}, ErrLost},
+		"a lost batch elsewhere":  {write(func(_ *bundle.Header, b []bundle.Batch) []bundle.Batch { b[2].Path, b[2].Index = nil, 1; return b }), Asked{Lost: true}, proof.ErrInclusion},
 		"another index":           {write(func(_ *bundle.Header, b []bundle.Batch) []bundle.Batch { b[0].Index--; return b }), Asked{}, proof.ErrInclusion},
 		"the index of a policy":   {write(func(_ *bundle.Header, b []bundle.Batch) []bundle.Batch { b[6].Index--; return b }), Asked{}, proof.ErrInclusion},
 		"an index behind the log": {write(func(_ *bundle.Header, b []bundle.Batch) []bundle.Batch { b[6].Index = 1 << 40; return b }), Asked{}, proof.ErrInclusion},
@@ -177,6 +179,11 @@ func TestHostileBundles(t *testing.T) {
 		if got, err := r.check(c.bundle, c.asked); !errors.Is(err, c.want) {
 			t.Errorf("%s: %+v, %v, want %v", name, got, err, c.want)
 		}
+	}
+	// What is lost can be accepted, and is told.
+	twoLost := write(func(_ *bundle.Header, b []bundle.Batch) []bundle.Batch { b[5].Path, b[6].Path = nil, nil; return b })
+	if got, err := r.check(twoLost, Asked{Lost: true}); err != nil || got.Lost != 2 || got.Batches != 7 || got.Committed != 6 || got.Remember.Proven != 6 {
+		t.Errorf("two batches lost: %+v, %v", got, err)
 	}
 	// What follows no batch is not refused, and not said to be committed; that
 	// batches were published which say otherwise is told.
