@@ -33,35 +33,67 @@ func NewMemory(signer note.Signer) (*Memory, error) {
 	return m, err
 }
 
-// Append implements [Log].
-func (m *Memory) Append(ctx context.Context, leaf []byte) (uint64, []byte, error) {
+// Add implements [Log].
+func (m *Memory) Add(ctx context.Context, leaf []byte) (uint64, error) {
 	if err := checkLeaf(leaf); err != nil {
-		return 0, nil, err
+		return 0, err
 	}
 	if err := ctx.Err(); err != nil {
-		return 0, nil, fmt.Errorf("%w: %w", ErrUnpublished, err)
+		return 0, fmt.Errorf("%w: %w", ErrUnpublished, err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
-		return 0, nil, ErrClosed
+		return 0, ErrClosed
 	}
 	index := int64(len(m.leaves))
 	added, err := tlog.StoredHashes(index, leaf, tlog.HashReaderFunc(m.readHashes))
 	if err != nil {
-		return 0, nil, fmt.Errorf("couldn't hash the leaf: %w", err)
+		return 0, fmt.Errorf("couldn't hash the leaf: %w", err)
 	}
 	hashes := append(m.hashes, added...)
 	root, err := tlog.TreeHash(index+1, tlog.HashReaderFunc(func(at []int64) ([]tlog.Hash, error) { return pick(hashes, at) }))
 	if err != nil {
-		return 0, nil, fmt.Errorf("couldn't hash the tree: %w", err)
+		return 0, fmt.Errorf("couldn't hash the tree: %w", err)
 	}
 	signed, err := m.sign(uint64(index)+1, root[:])
 	if err != nil {
-		return 0, nil, err
+		return 0, err
 	}
 	m.leaves, m.hashes, m.checkpoint = append(m.leaves, bytes.Clone(leaf)), hashes, signed
-	return uint64(index), bytes.Clone(signed), nil
+	return uint64(index), nil
+}
+
+// Await implements [Log]: what is durable is published.
+func (m *Memory) Await(ctx context.Context, index uint64) ([]byte, error) {
+	size, err := m.Size(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if index >= size {
+		return nil, ErrUnpublished
+	}
+	return m.Checkpoint(ctx)
+}
+
+// Append implements [Log].
+func (m *Memory) Append(ctx context.Context, leaf []byte) (uint64, []byte, error) {
+	return appendTo(ctx, m, leaf)
+}
+
+// Size implements [Log].
+func (m *Memory) Size(context.Context) (uint64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return 0, ErrClosed
+	}
+	return uint64(len(m.leaves)), nil
+}
+
+// Pending implements [Log].
+func (m *Memory) Pending(ctx context.Context, index uint64) ([]byte, error) {
+	return m.Leaf(ctx, index)
 }
 
 // Checkpoint implements [Log].
@@ -88,24 +120,57 @@ func (m *Memory) Leaf(_ context.Context, index uint64) ([]byte, error) {
 }
 
 // Prove implements [Log].
-func (m *Memory) Prove(_ context.Context, index, size uint64) ([][]byte, error) {
+func (m *Memory) Prove(ctx context.Context, index, size uint64) ([][]byte, error) {
+	published, err := m.Size(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if size > published || index >= size {
+		return nil, ErrNoLeaf
+	}
+	return inclusion(ctx, m.Tile, index, size)
+}
+
+// Consistency implements [Log].
+func (m *Memory) Consistency(ctx context.Context, from, to uint64) ([][]byte, error) {
+	published, err := m.Size(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if to > published || from > to {
+		return nil, ErrNoLeaf
+	}
+	return consistency(ctx, m.Tile, from, to)
+}
+
+// Tile implements [Log].
+func (m *Memory) Tile(_ context.Context, level, index uint64, width int) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
 		return nil, ErrClosed
 	}
-	if size > uint64(len(m.leaves)) || index >= size {
+	if !covers(uint64(len(m.leaves)), level, index, width) {
 		return nil, ErrNoLeaf
 	}
-	path, err := tlog.ProveRecord(int64(size), int64(index), tlog.HashReaderFunc(m.readHashes))
+	data, err := tlog.ReadTileData(tlog.Tile{H: 8, L: int(level), N: int64(index), W: width}, tlog.HashReaderFunc(m.readHashes))
 	if err != nil {
-		return nil, fmt.Errorf("couldn't prove leaf %d: %w", index, err)
+		return nil, fmt.Errorf("couldn't make a tile: %w", err)
 	}
-	var proof [][]byte
-	for _, h := range path {
-		proof = append(proof, bytes.Clone(h[:]))
+	return data, nil
+}
+
+// Entries implements [Log].
+func (m *Memory) Entries(_ context.Context, index uint64, width int) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return nil, ErrClosed
 	}
-	return proof, nil
+	if !covers(uint64(len(m.leaves)), 0, index, width) {
+		return nil, ErrNoLeaf
+	}
+	return joinEntries(m.leaves[index*tileWidth : index*tileWidth+uint64(width)]), nil
 }
 
 // Close implements [Log].

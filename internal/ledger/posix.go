@@ -7,13 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/transparency-dev/tessera"
-	"github.com/transparency-dev/tessera/client"
 	"github.com/transparency-dev/tessera/storage/posix"
 	"golang.org/x/mod/sumdb/note"
 	"k8s.io/klog/v2"
@@ -67,24 +66,67 @@ func OpenPosix(dir string, signer note.Signer, out *slog.Logger) (*Posix, error)
 	}, nil
 }
 
-// Append implements [Log].
-func (p *Posix) Append(ctx context.Context, leaf []byte) (uint64, []byte, error) {
+// Add implements [Log].
+func (p *Posix) Add(ctx context.Context, leaf []byte) (uint64, error) {
 	if err := checkLeaf(leaf); err != nil {
-		return 0, nil, err
+		return 0, err
 	}
 	if err := ctx.Err(); err != nil {
-		return 0, nil, fmt.Errorf("%w: %w", ErrUnpublished, err)
+		return 0, fmt.Errorf("%w: %w", ErrUnpublished, err)
 	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	if p.closed {
-		return 0, nil, ErrClosed
+		return 0, ErrClosed
 	}
-	index, checkpoint, err := p.awaiter.Await(ctx, p.appender.Add(ctx, tessera.NewEntry(bytes.Clone(leaf))))
+	index, err := p.appender.Add(context.WithoutCancel(ctx), tessera.NewEntry(bytes.Clone(leaf)))()
 	if err != nil {
-		return 0, nil, fmt.Errorf("%w: %w", ErrUnpublished, err)
+		return 0, fmt.Errorf("couldn't append to the log: %w", err)
 	}
-	return index.Index, checkpoint, nil
+	return index.Index, nil
+}
+
+// Await implements [Log].
+func (p *Posix) Await(ctx context.Context, index uint64) ([]byte, error) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if p.closed {
+		return nil, ErrClosed
+	}
+	known := func() (tessera.Index, error) { return tessera.Index{Index: index}, nil }
+	_, checkpoint, err := p.awaiter.Await(ctx, known)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnpublished, err)
+	}
+	return checkpoint, nil
+}
+
+// Append implements [Log].
+func (p *Posix) Append(ctx context.Context, leaf []byte) (uint64, []byte, error) {
+	return appendTo(ctx, p, leaf)
+}
+
+// Size implements [Log].
+func (p *Posix) Size(ctx context.Context) (uint64, error) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if p.closed {
+		return 0, ErrClosed
+	}
+	size, err := p.reader.IntegratedSize(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("couldn't read the log's size: %w", err)
+	}
+	return size, nil
+}
+
+// Pending implements [Log].
+func (p *Posix) Pending(ctx context.Context, index uint64) ([]byte, error) {
+	size, err := p.Size(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return readLeaf(ctx, p.entries, index, size)
 }
 
 // Checkpoint implements [Log].
@@ -107,17 +149,7 @@ func (p *Posix) Leaf(ctx context.Context, index uint64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if index >= size {
-		return nil, ErrNoLeaf
-	}
-	bundle, err := client.GetEntryBundle(ctx, p.reader.ReadEntryBundle, index/256, size)
-	if err != nil {
-		return nil, fmt.Errorf("couldn't read leaf %d: %w", index, err)
-	}
-	if at := index % 256; at < uint64(len(bundle.Entries)) {
-		return bytes.Clone(bundle.Entries[at]), nil
-	}
-	return nil, fmt.Errorf("couldn't read leaf %d: its bundle is too short", index)
+	return readLeaf(ctx, p.entries, index, size)
 }
 
 // Prove implements [Log].
@@ -129,15 +161,86 @@ func (p *Posix) Prove(ctx context.Context, index, size uint64) ([][]byte, error)
 	if size > published || index >= size {
 		return nil, ErrNoLeaf
 	}
-	builder, err := client.NewProofBuilder(ctx, size, p.reader.ReadTile)
+	return inclusion(ctx, p.tile, index, size)
+}
+
+// Consistency implements [Log].
+func (p *Posix) Consistency(ctx context.Context, from, to uint64) ([][]byte, error) {
+	published, err := p.publishedSize(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("couldn't read the tiles: %w", err)
+		return nil, err
 	}
-	proof, err := builder.InclusionProof(ctx, index)
+	if to > published || from > to {
+		return nil, ErrNoLeaf
+	}
+	return consistency(ctx, p.tile, from, to)
+}
+
+// Tile implements [Log].
+func (p *Posix) Tile(ctx context.Context, level, index uint64, width int) ([]byte, error) {
+	published, err := p.publishedSize(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("couldn't prove leaf %d: %w", index, err)
+		return nil, err
 	}
-	return proof, nil
+	if !covers(published, level, index, width) {
+		return nil, ErrNoLeaf
+	}
+	return p.tile(ctx, level, index, width)
+}
+
+// Entries implements [Log].
+func (p *Posix) Entries(ctx context.Context, index uint64, width int) ([]byte, error) {
+	published, err := p.publishedSize(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !covers(published, 0, index, width) {
+		return nil, ErrNoLeaf
+	}
+	return p.entries(ctx, index, width)
+}
+
+// tile reads a tile of the durable tree. Tessera keeps it in the widths that it
+// had when something was written; the widest holds all others.
+func (p *Posix) tile(ctx context.Context, level, index uint64, width int) ([]byte, error) {
+	data, err := p.widest(ctx, level, index, width, func(p8 uint8) ([]byte, error) { return p.reader.ReadTile(ctx, level, index, p8) })
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read a tile: %w", err)
+	}
+	if len(data) < 32*width || len(data)%32 != 0 {
+		return nil, fmt.Errorf("%w: a tile of level %d has %d bytes", ErrDamaged, level, len(data))
+	}
+	return data[:32*width], nil
+}
+
+// entries reads a bundle, as tile does.
+func (p *Posix) entries(ctx context.Context, index uint64, width int) ([]byte, error) {
+	data, err := p.widest(ctx, 0, index, width, func(p8 uint8) ([]byte, error) { return p.reader.ReadEntryBundle(ctx, index, p8) })
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read entries: %w", err)
+	}
+	return cutEntries(data, width)
+}
+
+// widest reads the file of just that width, or else of the width that the tile
+// has in the durable tree.
+func (p *Posix) widest(ctx context.Context, level, index uint64, width int, read func(uint8) ([]byte, error)) ([]byte, error) {
+	data, err := read(uint8(width % tileWidth))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return data, err
+	}
+	size, e := p.reader.IntegratedSize(ctx)
+	if e != nil {
+		return nil, e
+	}
+	now := widthIn(size, level, index)
+	if now <= width {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if data, err = read(uint8(now % tileWidth)); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return data, err
 }
 
 // Close implements [Log]: it waits for appends under way, and for Tessera to
@@ -157,19 +260,10 @@ func (p *Posix) Close(ctx context.Context) error {
 	return nil
 }
 
-// publishedSize reads the size out of our own checkpoint, its second line.
 func (p *Posix) publishedSize(ctx context.Context) (uint64, error) {
 	signed, err := p.Checkpoint(ctx)
 	if err != nil {
 		return 0, err
 	}
-	lines := strings.SplitN(string(signed), "\n", 3)
-	if len(lines) < 3 {
-		return 0, errors.New("couldn't read the checkpoint: it is no checkpoint")
-	}
-	var size uint64
-	if _, err := fmt.Sscanf(lines[1], "%d", &size); err != nil {
-		return 0, fmt.Errorf("couldn't read the checkpoint's size: %w", err)
-	}
-	return size, nil
+	return sizeOf(signed)
 }

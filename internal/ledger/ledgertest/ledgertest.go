@@ -16,6 +16,8 @@ import (
 	"writ/internal/ledger"
 )
 
+func second[T any](_ T, err error) error { return err }
+
 // Conformance runs the suite on an empty log whose checkpoints verify under v.
 func Conformance(t *testing.T, l ledger.Log, v note.Verifier) {
 	ctx := t.Context()
@@ -101,6 +103,9 @@ func Conformance(t *testing.T, l ledger.Log, v note.Verifier) {
 			t.Fatalf("leaf %d: %v", index, err)
 		}
 	}
+	pending(t, l, leaves)
+	tiles(t, l, c, leaves)
+	consistency(t, l, c)
 	for _, at := range [][2]uint64{{c.Size, c.Size}, {0, c.Size + 1}, {0, 0}, {1 << 63, 1<<64 - 1}} {
 		if _, err := l.Prove(ctx, at[0], at[1]); !errors.Is(err, ledger.ErrNoLeaf) {
 			t.Errorf("a proof of leaf %d in size %d: %v", at[0], at[1], err)
@@ -119,8 +124,20 @@ func Conformance(t *testing.T, l ledger.Log, v note.Verifier) {
 	if _, err := l.Checkpoint(ctx); !errors.Is(err, ledger.ErrClosed) {
 		t.Errorf("checkpoint of a closed log: %v", err)
 	}
-	if _, err := l.Leaf(ctx, 0); !errors.Is(err, ledger.ErrClosed) {
-		t.Errorf("leaf of a closed log: %v", err)
+	for what, err := range map[string]error{
+		"Add":         second(l.Add(ctx, []byte("x"))),
+		"Await":       second(l.Await(ctx, 0)),
+		"Size":        second(l.Size(ctx)),
+		"Pending":     second(l.Pending(ctx, 0)),
+		"Leaf":        second(l.Leaf(ctx, 0)),
+		"Prove":       second(l.Prove(ctx, 0, 1)),
+		"Consistency": second(l.Consistency(ctx, 1, 2)),
+		"Tile":        second(l.Tile(ctx, 0, 0, 1)),
+		"Entries":     second(l.Entries(ctx, 0, 1)),
+	} {
+		if !errors.Is(err, ledger.ErrClosed) {
+			t.Errorf("%s of a closed log: %v", what, err)
+		}
 	}
 	if err := l.Close(ctx); err != nil {
 		t.Errorf("closed twice: %v", err)
