@@ -44,7 +44,10 @@ type Batch struct {
 	Slots int       `json:"slots"` // leaves of the tree
 	Root  []byte    `json:"root"`  // of the tree, 32 bytes
 	Late  bool      `json:"late,omitempty"`
-	Clock string    `json:"clock,omitempty"` // "back" when the clock went backwards
+	// LateBefore says that the batch before was published late and could not
+	// say so itself: it was in the log already.
+	LateBefore bool   `json:"late_before,omitempty"`
+	Clock      string `json:"clock,omitempty"` // "back" when the clock went backwards
 }
 
 // Policy is the body of a [KindPolicy]: what the server enforces.
@@ -123,6 +126,10 @@ func encode(kind string, at time.Time, body any, most int) ([]byte, error) {
 	}
 	if len(b) > most {
 		return nil, fmt.Errorf("%w: a statement of %d bytes is larger than %d", ErrForm, len(b), most)
+	}
+	// A body may be raw JSON: what nobody could verify later is not written.
+	if _, err := decode(b, most); err != nil {
+		return nil, err
 	}
 	return b, nil
 }
