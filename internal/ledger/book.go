@@ -59,7 +59,7 @@ type Config struct {
 	Slots    int
 
 	// Heads returns the durable heads of all journals that moved since its last
-	// call that succeeded, and all of them at the first call.
+	// call that succeeded, and all of them at the first call. Nil is no journal.
 	Heads func(context.Context) (map[writ.CustomerID]JournalHead, error)
 
 	Now    func() time.Time // nil is the clock
@@ -101,6 +101,7 @@ type Book struct {
 	changed chan struct{} // closed and replaced when something was published, or failed for good
 	status  Status
 	first   uint64 // number of the first batch in this log
+	lastMap keptMap
 }
 
 // Status is how a [Book] stands.
@@ -135,6 +136,9 @@ func OpenBook(ctx context.Context, c Config) (*Book, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Heads == nil {
+		c.Heads = func(context.Context) (map[writ.CustomerID]JournalHead, error) { return nil, nil }
 	}
 	verifier, err := tnote.NewVerifier(c.LogKey)
 	if err != nil {

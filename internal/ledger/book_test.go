@@ -11,6 +11,7 @@ import (
 // TestBook: hidden and public statements and heads, each proven to a stranger,
 // also after the book was opened again.
 func TestBook(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	l := r.posix()
 	b := r.book(l)

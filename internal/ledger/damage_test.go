@@ -38,6 +38,7 @@ func (r *rig) reopened() error {
 // TestDamagedFolder: each file of the log, changed, cut or removed by hand, and
 // the folder as a whole lost: refused at start, with what to do.
 func TestDamagedFolder(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	l := r.posix()
 	b := r.book(l)
@@ -97,6 +98,7 @@ func TestDamagedFolder(t *testing.T) {
 // TestDeepDamage: one flipped byte anywhere in a log of several levels of tiles
 // is found.
 func TestDeepDamage(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	dir := LogDir(filepath.Join(r.dir, "ledger"))
 	leaves := func(size uint64) [][]byte {
@@ -132,7 +134,7 @@ func TestDeepDamage(t *testing.T) {
 	must(t, check())
 	var files []string
 	must(t, filepath.WalkDir(filepath.Join(dir, "tile"), func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && (len(files)%40 == 0 || !strings.Contains(path, "/tile/0/") && !strings.Contains(path, "entries")) {
+		if err == nil && !d.IsDir() && (len(files)%90 == 0 || !strings.Contains(path, "/tile/0/") && !strings.Contains(path, "entries")) {
 			files = append(files, path)
 		} else if err == nil && !d.IsDir() {
 			files = append(files, "")
@@ -155,7 +157,7 @@ func TestDeepDamage(t *testing.T) {
 		must(t, os.WriteFile(file, body, 0o600))
 		tried++
 	}
-	if tried < 10 {
+	if tried < 8 {
 		t.Fatalf("only %d damages were tried", tried)
 	}
 	must(t, check())
@@ -164,6 +166,7 @@ func TestDeepDamage(t *testing.T) {
 // TestOlderRecords: records from before the log's newest leaves are refused; a
 // recovery numbers on from the leaves, and loses nothing that the records have.
 func TestOlderRecords(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	l := r.posix()
 	b := r.book(l)

@@ -14,7 +14,7 @@ import (
 
 // look is how long one wait for publication lasts before the status says why it
 // waits.
-const look = time.Second
+const look = 250 * time.Millisecond
 
 // drainAll publishes what is queued, until ctx ends or nothing is published any
 // more for good.

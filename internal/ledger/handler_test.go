@@ -29,6 +29,7 @@ func served(t *testing.T, h http.Handler, method, target string) *httptest.Respo
 
 // TestHandler: another's client reads and verifies the whole log through it.
 func TestHandler(t *testing.T) {
+	t.Parallel()
 	for name, kind := range map[string]struct {
 		open func(*rig) Log
 		size uint64
@@ -90,6 +91,7 @@ func TestHandler(t *testing.T) {
 // TestHandlerRefuses: paths that are hostile, or of what is not published, are
 // 404 and read nothing.
 func TestHandlerRefuses(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	l := r.posix()
 	appendSome(t, l, 5, "a leaf")

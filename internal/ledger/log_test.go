@@ -40,6 +40,7 @@ func TestMemory(t *testing.T) {
 }
 
 func TestPosix(t *testing.T) {
+	t.Parallel()
 	signer, verifier := newKey(t)
 	dir := t.TempDir()
 	l, err := ledger.OpenPosix(dir, signer, slog.New(slog.DiscardHandler))

@@ -26,8 +26,10 @@ func (r *rig) draining(b *Book) (stop func()) {
 // come back all are published in order, marked, and every statement is in the
 // batch of its interval; also across restarts.
 func TestOutage(t *testing.T) {
+	t.Parallel()
 	for _, restart := range []bool{false, true} {
 		t.Run(fmt.Sprintf("restart=%v", restart), func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t)
 			l := r.posix()
 			b := r.book(l)
@@ -95,6 +97,7 @@ func TestOutage(t *testing.T) {
 // is told by the witnesses: nothing is appended, and it stops for good. With the
 // records of today, the book itself refuses.
 func TestRolledBackBook(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	l := r.posix()
 	b := r.book(l)

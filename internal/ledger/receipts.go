@@ -176,7 +176,11 @@ func (b *Book) Batches(ctx context.Context, customer writ.CustomerID, from uint6
 		if heads, err = b.advance(ctx, heads, n); err != nil {
 			return nil, err
 		}
-		one, err := b.batchHead(ctx, n, r, label, heads)
+		m, err := b.mapOf(ctx, n, r, heads)
+		if err != nil {
+			return nil, err
+		}
+		one, err := batchHead(n, r, label, m)
 		if err != nil {
 			return nil, err
 		}
@@ -201,23 +205,58 @@ func (b *Book) advance(ctx context.Context, heads map[writ.CustomerID]JournalHea
 	return heads, readHeads(value, heads)
 }
 
-func (b *Book) batchHead(ctx context.Context, n uint64, r *batchRecord, label [32]byte, heads map[writ.CustomerID]JournalHead) (BatchHead, error) {
+func batchHead(n uint64, r *batchRecord, label [32]byte, m *proof.HeadMap) (BatchHead, error) {
 	slots, err := r.slots()
 	if err != nil {
 		return BatchHead{}, err
-	}
-	m, err := b.headMap(ctx, r.mapFiller(), heads)
-	if err != nil {
-		return BatchHead{}, err
-	}
-	if m.Root() != r.Heads {
-		return BatchHead{}, fmt.Errorf("%w: the journal heads of batch %d", ErrRecords, n)
 	}
 	out := BatchHead{N: n, Index: r.Index, Slots: r.Slots, Path: proof.SlotPath(slots, 0)}
 	if head, path, ok := m.Path(label); ok {
 		out.Head, out.HeadPath = &JournalHead{Seq: head.Seq, Hash: head.Head}, path
 	}
 	return out, nil
+}
+
+// mapOf makes the map of a batch from its heads, and holds it against what was
+// published.
+func (b *Book) mapOf(ctx context.Context, n uint64, r *batchRecord, heads map[writ.CustomerID]JournalHead) (*proof.HeadMap, error) {
+	m, err := b.headMap(ctx, r.mapFiller(), heads)
+	if err != nil {
+		return nil, err
+	}
+	if m.Root() != r.Heads {
+		return nil, fmt.Errorf("%w: the journal heads of batch %d", ErrRecords, n)
+	}
+	return m, nil
+}
+
+// mapAt is the map of a batch. The last one is kept, since many customers ask
+// for their heads in the newest batch.
+func (b *Book) mapAt(ctx context.Context, n uint64, r *batchRecord) (*proof.HeadMap, error) {
+	b.mu.Lock()
+	last := b.lastMap
+	b.mu.Unlock()
+	if last.n == n {
+		return last.m, nil
+	}
+	heads, err := b.headsAt(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	m, err := b.mapOf(ctx, n, r, heads)
+	if err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	b.lastMap = keptMap{n, m}
+	b.mu.Unlock()
+	return m, nil
+}
+
+// keptMap is a map that was made for a batch.
+type keptMap struct {
+	n uint64
+	m *proof.HeadMap
 }
 
 // HeadReceipt returns the receipt of a customer's journal head in batch n.
@@ -232,11 +271,11 @@ func (b *Book) HeadReceipt(ctx context.Context, customer writ.CustomerID, n uint
 	if err != nil {
 		return nil, err
 	}
-	heads, err := b.headsAt(ctx, n)
+	m, err := b.mapAt(ctx, n, batch)
 	if err != nil {
 		return nil, err
 	}
-	one, err := b.batchHead(ctx, n, batch, label, heads)
+	one, err := batchHead(n, batch, label, m)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -57,6 +58,7 @@ func (r *rig) recoverConfig(m Mirror) RecoverConfig {
 // TestRecover: a folder that is lost, or put back from an old backup, comes
 // back from a mirror, under the same witnesses, and nothing of it is lost.
 func TestRecover(t *testing.T) {
+	t.Parallel()
 	for _, backup := range []string{"none", "old"} {
 		t.Run(backup, func(t *testing.T) {
 			r := newRig(t)
@@ -102,6 +104,7 @@ func TestRecover(t *testing.T) {
 // TestRecoverUnpublished: what a witness cosigned and nobody published is in
 // the records, and comes back with them; without them it is refused.
 func TestRecoverUnpublished(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	l := r.posix()
 	b := r.book(l)
@@ -147,6 +150,7 @@ func TestRecoverUnpublished(t *testing.T) {
 // TestRecoverRefuses: a mirror that lies, lacks something or is behind the
 // witnesses, and witnesses that are silent.
 func TestRecoverRefuses(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	l := r.posix()
 	b := r.book(l)
@@ -196,6 +200,7 @@ func TestRecoverRefuses(t *testing.T) {
 // policy that names the old head, both keys sign why, and nothing that was not
 // published is lost. Repeated, it changes nothing.
 func TestBreak(t *testing.T) {
+	t.Parallel()
 	for _, lost := range []bool{false, true} {
 		t.Run(fmt.Sprintf("key lost=%v", lost), func(t *testing.T) {
 			r := newRig(t)
@@ -323,14 +328,16 @@ func TestExplanation(t *testing.T) {
 	must(t, err)
 	young, err := note.NewSigner(secret)
 	must(t, err)
-	e := Explanation{OldKey: oldKey, Size: 7, NewKey: newKey, At: (&rig{}).clock.UTC(), Reason: "the key was stolen"}
+	e := Explanation{OldKey: oldKey, Size: 7, NewKey: newKey, At: time.Date(2026, 11, 23, 18, 0, 0, 0, time.UTC), Reason: "the key was stolen"}
 	rand.Read(e.Root[:])
 	signed, err := e.sign(old, young)
 	must(t, err)
 	for i := range signed {
 		changed := append([]byte{}, signed...)
 		changed[i] ^= 1
-		if got, err := ParseExplanation(changed); err == nil && got != (Explanation{e.OldKey, e.Size, e.Root, e.NewKey, e.At, e.Reason, false}) {
+		got, err := ParseExplanation(changed)
+		got.ByOld = false // a signature of the two may have been hit
+		if err == nil && got != e {
 			t.Fatalf("byte %d was changed, and it says %+v", i, got)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 
 // TestWitnessed: a log behind witnesses is a log, with and without any.
 func TestWitnessed(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{0, 2} {
 		t.Run(fmt.Sprintf("%d witnesses", n), func(t *testing.T) {
 			secret, vkey, err := note.GenerateKey(rand.Reader, "ledger.example/log")

@@ -44,6 +44,7 @@ func (r *rig) isWitnessed(l Log, size uint64) proof.Checkpoint {
 
 // TestOneDown: two of three are enough.
 func TestOneDown(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.witnesses[1].down()
 	l := r.posix()
@@ -60,6 +61,7 @@ func TestOneDown(t *testing.T) {
 // TestTwoDown: with the quorum unmet nothing new is published, in no read, and
 // it says who is missing; it catches up when one comes back.
 func TestTwoDown(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	l := r.posix()
 	appendSome(t, l, 2, "a leaf")
@@ -173,6 +175,7 @@ func endless(rw http.ResponseWriter, req *http.Request) {
 // TestEquivocatingWitness: a witness that signs with another key, or another
 // checkpoint than it was asked for, counts for nothing.
 func TestEquivocatingWitness(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	other := newWitness(t, "witness1.fernhill.example", r.vkey) // the same name, another key
 	r.witnesses[1].set(other.w.Handler())
@@ -213,6 +216,7 @@ func (r *recorder) Write(b []byte) (int, error) {
 // TestRolledBackLog: a log that was put back from a copy is told so by a
 // witness before it grows, stops for good, and keeps the proof.
 func TestRolledBackLog(t *testing.T) {
+	t.Parallel()
 	for _, grown := range []int{0, 3, 5} { // what it grew by after the copy was put back, elsewhere
 		r := newRig(t)
 		l := r.posix()
@@ -231,7 +235,11 @@ func TestRolledBackLog(t *testing.T) {
 				w.down()
 			}
 			l = r.posix()
-			eventually(t, "the first round doesn't end", func() bool { return l.Status().Waiting != nil })
+			eventually(t, "the first round doesn't end", func() bool {
+				l.mu.Lock()
+				defer l.mu.Unlock()
+				return l.asked
+			})
 			for range grown {
 				_, err := l.Add(t.Context(), []byte("another story"))
 				must(t, err)
@@ -279,6 +287,7 @@ func TestRolledBackLog(t *testing.T) {
 
 // TestEditedPublished: what lies in the folder is held against the log.
 func TestEditedPublished(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	l := r.posix()
 	appendSome(t, l, 5, "a leaf")
