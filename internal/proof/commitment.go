@@ -29,11 +29,12 @@ func SlotRoot(slots [][32]byte) [32]byte {
 	case 0:
 		return [32]byte(rfc6962.DefaultHasher.EmptyRoot())
 	case 1:
-		return [32]byte(rfc6962.DefaultHasher.HashLeaf(slots[0][:]))
+		var leaf [33]byte // RFC 6962's prefix 0, without an allocation for each slot
+		copy(leaf[1:], slots[0][:])
+		return sha256.Sum256(leaf[:])
 	default:
 		k := split(n)
-		left, right := SlotRoot(slots[:k]), SlotRoot(slots[k:])
-		return [32]byte(rfc6962.DefaultHasher.HashChildren(left[:], right[:]))
+		return joined(SlotRoot(slots[:k]), SlotRoot(slots[k:]))
 	}
 }
 
