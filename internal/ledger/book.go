@@ -100,7 +100,8 @@ type Book struct {
 	labels  map[writ.CustomerID][32]byte
 	changed chan struct{} // closed and replaced when something was published, or failed for good
 	status  Status
-	first   uint64 // number of the first batch in this log
+	since   uint64 // number of the first batch in this log
+	front   uint64 // number of the leaf that the status says is waited for
 	lastMap keptMap
 }
 
@@ -173,7 +174,7 @@ func (b *Book) load(ctx context.Context) error {
 	value, err := b.store.Get(ctx, bookKey())
 	switch {
 	case errors.Is(err, records.ErrNotFound):
-		b.book = bookRecord{Origin: b.origin, Queued: 1, First: 1}
+		b.book = bookRecord{Origin: b.origin, Front: 1, Queued: 1, First: 1}
 	case err != nil:
 		return fmt.Errorf("couldn't read the ledger's records: %w", err)
 	default:
@@ -274,7 +275,10 @@ func (b *Book) show() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.status.Size, b.status.Batch, b.status.Frozen = b.book.Next, b.book.Published, b.book.Frozen
-	b.first = b.book.First
+	b.since = b.book.First
+	if b.status.Queued = int(b.book.Queued - b.book.Front); b.status.Queued == 0 {
+		b.status.Waiting, b.status.Since = nil, time.Time{}
+	}
 	close(b.changed)
 	b.changed = make(chan struct{})
 }

@@ -155,7 +155,7 @@ func turnRecords(ctx context.Context, c BreakConfig, e Explanation, old, young s
 	}
 	p.Break = &proof.Break{Origin: old, Size: e.Size, Root: e.Root[:], Reason: e.Reason}
 	behind := next.Queued
-	next.Queued = first
+	next.Front, next.Queued = first, first
 	if _, err := b.queuePolicy(&change, &next, p, plain); err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func (b *Book) drain(ctx context.Context) error {
 		if err := b.sticky(); err != nil {
 			return err
 		}
-		number, q, err := b.front(ctx)
+		number, q, err := b.first(ctx)
 		if err != nil || q == nil {
 			return err
 		}
@@ -71,27 +71,19 @@ func (b *Book) judge(err error) error {
 	return err
 }
 
-// front is the first queued leaf, nil if there is none. A batch whose turn has
+// first is the first queued leaf, nil if there is none. A batch whose turn has
 // come is spelled out, and that is durable, before it is returned.
-func (b *Book) front(ctx context.Context) (uint64, *queuedRecord, error) {
+func (b *Book) first(ctx context.Context) (uint64, *queuedRecord, error) {
 	b.turn.Lock()
 	defer b.turn.Unlock()
-	found, _, err := b.store.Scan(ctx, records.Range{Start: key(tagQueue, ""), End: records.PrefixEnd(key(tagQueue, "")), Limit: 1})
-	if err != nil {
-		return 0, nil, fmt.Errorf("couldn't read the ledger's queue: %w", err)
-	}
-	if len(found) == 0 {
-		b.idle()
-		return 0, nil, nil
-	}
-	number, err := numberIn(found[0].Key)
-	if err != nil {
+	number := b.book.Front
+	q, err := b.firstQueued(ctx)
+	if err != nil || q == nil {
 		return 0, nil, err
 	}
-	b.busy(int(b.book.Queued - number))
-	q := new(queuedRecord)
-	if err := decodeRecord(found[0].Value, q); err != nil || q.Leaf != nil {
-		return number, q, err
+	b.turnOf(number)
+	if q.Leaf != nil {
+		return number, q, nil
 	}
 	r, err := b.batch(ctx, q.Batch)
 	if err != nil {
@@ -161,7 +153,7 @@ func (b *Book) finish(ctx context.Context, number uint64, q *queuedRecord, index
 	b.turn.Lock()
 	defer b.turn.Unlock()
 	next := b.book
-	next.Next, next.Root = index+1, root[:]
+	next.Front, next.Next, next.Root = number+1, index+1, root[:]
 	var change records.Batch
 	change.Delete(queueKey(number))
 	var at int64
@@ -214,17 +206,13 @@ func (b *Book) batch(ctx context.Context, n uint64) (*batchRecord, error) {
 	return r, decodeRecord(value, r)
 }
 
-// idle, busy and wait keep what the status says of the queue.
-func (b *Book) idle() {
+// turnOf and wait keep what the status says of the leaf whose turn it is.
+func (b *Book) turnOf(number uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.status.Queued, b.status.Waiting, b.status.Since = 0, nil, time.Time{}
-}
-
-func (b *Book) busy(queued int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.status.Queued, b.status.Waiting, b.status.Since = queued, nil, b.config.Now()
+	if b.front != number || b.status.Since.IsZero() {
+		b.front, b.status.Since, b.status.Waiting = number, b.config.Now(), nil
+	}
 }
 
 func (b *Book) wait(err error) {

@@ -41,7 +41,7 @@ func (b *Book) freeze(ctx context.Context, tick time.Time) error {
 	b.writeHeads(&change, &next)
 	change.Put(batchKey(next.Frozen), encodeRecord(r))
 	queued := queuedRecord{Batch: next.Frozen}
-	if b.empty(ctx) { // it is this batch's turn, so what it says is known
+	if next.Front == next.Queued { // nothing waits before it, so what it says is known
 		if err := b.spell(&queued, &next, r); err != nil {
 			return err
 		}
@@ -87,12 +87,6 @@ func (b *Book) fill(change *records.Batch, n uint64, r *batchRecord, waiting []r
 		change.Put(placeKey(out.ID), encodeRecord(placeRecord{Batch: n, Slot: r.Used[i]}))
 	}
 	return nil
-}
-
-// empty says whether the queue is.
-func (b *Book) empty(ctx context.Context) bool {
-	front, _, err := b.store.Scan(ctx, records.Range{Start: key(tagQueue, ""), End: records.PrefixEnd(key(tagQueue, "")), Limit: 1, KeysOnly: true})
-	return err == nil && len(front) == 0
 }
 
 // spell makes the leaf of a batch whose turn it is.

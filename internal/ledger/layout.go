@@ -105,7 +105,8 @@ type bookRecord struct {
 	Published  uint64 `cbor:"2,keyasint"`           // number of the newest that is published
 	At         int64  `cbor:"3,keyasint"`           // newest `at` of a statement, Unix milliseconds
 	Tick       int64  `cbor:"4,keyasint"`           // the clock at the newest batch, Unix milliseconds
-	Queued     uint64 `cbor:"5,keyasint"`           // number of the next queued leaf
+	Front      uint64 `cbor:"14,keyasint"`          // number of the first queued leaf, Queued if none is
+	Queued     uint64 `cbor:"5,keyasint"`           // number of the next
 	Next       uint64 `cbor:"6,keyasint"`           // index of the first leaf that is not accounted for
 	Root       []byte `cbor:"7,keyasint,omitempty"` // of the log of the first Next leaves
 	LateBefore bool   `cbor:"8,keyasint,omitempty"` // the newest batch came late, and does not say so

@@ -49,7 +49,7 @@ func TestOutage(t *testing.T) {
 			if size, err := l.Size(t.Context()); err != nil || size != 2 {
 				t.Fatalf("%d leaves are in the log, while the second waits: %v", size, err)
 			}
-			if s := b.Status(); s.Batch != 1 || s.Frozen != 6 || s.Queued == 0 || s.Sticky != nil {
+			if s := b.Status(); s.Batch != 1 || s.Frozen != 6 || s.Queued != 5 || s.Since.IsZero() || s.Sticky != nil {
 				t.Fatalf("%+v", s)
 			}
 			for i := range 5 {
@@ -70,6 +70,9 @@ func TestOutage(t *testing.T) {
 			eventually(t, "it doesn't catch up", func() bool { return b.Status().Batch == b.Status().Frozen })
 			r.interval(b)
 			eventually(t, "it doesn't go on", func() bool { return b.Status().Batch == b.Status().Frozen })
+			if s := b.Status(); s.Queued != 0 || s.Waiting != nil || !s.Since.IsZero() {
+				t.Errorf("%+v", s)
+			}
 			for i := range 5 {
 				if v := r.receipt(b, fmt.Sprint("s", i)); v.Batch.N != uint64(2+i) {
 					t.Errorf("statement %d is in batch %d", i, v.Batch.N)

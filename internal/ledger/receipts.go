@@ -104,7 +104,7 @@ func (b *Book) publishedBatch(ctx context.Context, n uint64) (*batchRecord, erro
 func (b *Book) span() (published, first uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.status.Batch, b.first
+	return b.status.Batch, b.since
 }
 
 func (b *Book) hiddenReceipt(ctx context.Context, n uint64, slot int) (*proof.Receipt, error) {

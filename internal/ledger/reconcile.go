@@ -32,11 +32,11 @@ func (b *Book) reconcile(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		front, err := b.queued(ctx, 1)
+		front, err := b.firstQueued(ctx)
 		if err != nil {
 			return err
 		}
-		if len(front) == 1 && bytes.Equal(front[0].Leaf, leaf) {
+		if front != nil && bytes.Equal(front.Leaf, leaf) {
 			return b.showBatch(ctx)
 		}
 	}
@@ -102,19 +102,18 @@ func CheckLog(ctx context.Context, l Log, logKey string, size uint64, root []byt
 	return nil
 }
 
-// queued reads the first leaves of the queue.
-func (b *Book) queued(ctx context.Context, limit int) ([]queuedRecord, error) {
-	entries, _, err := b.store.Scan(ctx, records.Range{Start: key(tagQueue, ""), End: records.PrefixEnd(key(tagQueue, "")), Limit: limit})
+// firstQueued reads the first queued leaf, nil if there is none. The caller has
+// the turn.
+func (b *Book) firstQueued(ctx context.Context) (*queuedRecord, error) {
+	if b.book.Front == b.book.Queued {
+		return nil, nil
+	}
+	value, err := b.store.Get(ctx, queueKey(b.book.Front))
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read the ledger's queue: %w", err)
 	}
-	all := make([]queuedRecord, len(entries))
-	for i, e := range entries {
-		if err := decodeRecord(e.Value, &all[i]); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
+	q := new(queuedRecord)
+	return q, decodeRecord(value, q)
 }
 
 // adopt numbers on from what the log holds. Batches that the records don't know

@@ -107,6 +107,11 @@ func askLatest(ctx context.Context, c RecoverConfig, key note.Verifier) ([]lates
 	if err != nil {
 		return nil, err
 	}
+	for _, name := range c.Without {
+		if !slices.ContainsFunc(clients, func(a *asked) bool { return a.name == name }) {
+			return nil, fmt.Errorf("the policy has no witness %.100q", name)
+		}
+	}
 	var all []latest
 	for _, a := range clients {
 		if slices.Contains(c.Without, a.name) {

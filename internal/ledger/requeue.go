@@ -32,6 +32,7 @@ func (b *Book) requeue(ctx context.Context, change *records.Batch, next *bookRec
 	if err != nil {
 		return nil, err
 	}
+	next.Front = next.Queued
 	dropped := map[[32]byte][]byte{} // hashes of policies, and what came before each
 	for _, q := range again {
 		if err := b.restate(ctx, change, next, q, dropped); err != nil {

@@ -8,11 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 )
 
 // headDepth is the depth of the map of journal heads: a head's place is the
 // first headDepth bits of its label.
 const headDepth = 64
+
+// manyHeads are worth another goroutine: a head takes 15 microseconds.
+const manyHeads = 256
 
 // Head is where a customer's journal stood when a batch was made.
 type Head struct {
@@ -94,7 +98,15 @@ func (m *HeadMap) build(depth int, heads []Head) *headNode {
 	if !found {
 		n = len(heads)
 	}
-	node := &headNode{many: true, left: m.build(depth+1, heads[:n]), right: m.build(depth+1, heads[n:])}
+	node := &headNode{many: true}
+	var other sync.WaitGroup
+	if left := func() { node.left = m.build(depth+1, heads[:n]) }; len(heads) < manyHeads {
+		left()
+	} else {
+		other.Go(left)
+	}
+	node.right = m.build(depth+1, heads[n:])
+	other.Wait()
 	node.hash = joined(m.hashOf(node.left, depth+1, under(first, depth, 0)), m.hashOf(node.right, depth+1, under(first, depth, 1)))
 	return node
 }
