@@ -52,6 +52,11 @@ func TestOneDown(t *testing.T) {
 	if cp := r.isWitnessed(l, 3); len(cp.Witnesses) != 2 {
 		t.Fatalf("cosigned by %v", cp.Witnesses)
 	}
+	signed, err := l.Checkpoint(t.Context())
+	must(t, err)
+	if file, err := os.ReadFile(filepath.Join(r.dir, "ledger", "checkpoint")); err != nil || string(file) != string(signed) {
+		t.Fatalf("what was acknowledged is not on the disk: %v\n%s", err, file)
+	}
 	s := l.Status()
 	if s.Waiting != nil || s.Witnesses[1].Err == nil || s.Witnesses[0].Err != nil {
 		t.Fatalf("%+v", s)
