@@ -1,9 +1,10 @@
+//go:build unix
+
 package main
 
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -70,33 +71,6 @@ func readyLine(s api.Server) string {
 		scheme = "http"
 	}
 	return fmt.Sprintf("writ: ready s3=%s://%s web=%s://%s metrics=http://%s data=%s", scheme, s.S3, scheme, s.Web, s.Metrics, s.Data)
-}
-
-func newLog(cfg config.Log, w io.Writer) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil { // checked with the settings
-		level = slog.LevelInfo
-	}
-	options := &slog.HandlerOptions{Level: level}
-	if cfg.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
-	}
-	return slog.New(slog.NewTextHandler(w, options))
-}
-
-func versionCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "version", Short: "Print the version of this program", Example: "  writ version", Args: noArguments,
-	}
-	asJSON := jsonFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if *asJSON {
-			return writeJSON(cmd.OutOrStdout(), map[string]string{"version": programVersion()})
-		}
-		_, err := fmt.Fprintln(cmd.OutOrStdout(), "writ", programVersion())
-		return err
-	}
-	return cmd
 }
 
 func caCommand(g *global) *cobra.Command {
