@@ -146,6 +146,13 @@ func (a Artifact) Most() int64 {
 // Check holds a file against what the release names. Errors: [ErrDiffers], and
 // those of the file system.
 func (a Artifact) Check(file string) error {
+	info, err := os.Stat(file)
+	if err != nil {
+		return fmt.Errorf("couldn't read: %w", err)
+	}
+	if !info.Mode().IsRegular() { // a pipe would be waited for
+		return fmt.Errorf("%w: %s is no regular file", ErrDiffers, a.Name)
+	}
 	f, err := os.Open(file)
 	if err != nil {
 		return fmt.Errorf("couldn't read: %w", err)
