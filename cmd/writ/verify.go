@@ -22,7 +22,7 @@ status is 0 only if all holds.`,
   writ verify log https://quayside.example --log-key log.vkey --policy witnesses.txt --state quayside.state
   writ verify server https://quayside.example --state quayside.state`,
 	}
-	cmd.AddCommand(verifyReceipt(), verifyLog(), verifyJournal(), verifyServer())
+	cmd.AddCommand(verifyReceipt(), verifyLog(), verifyJournal(), verifyServer(), verifyRelease())
 	return cmd
 }
 
