@@ -2,6 +2,7 @@ package build_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"writ/internal/release/archive"
 	"writ/internal/release/build"
@@ -37,7 +39,9 @@ func tree(t *testing.T) *archive.Tree {
 			continue // removed, and not yet committed
 		}
 		must(t, err)
-		files = append(files, archive.File{Name: name, Body: body})
+		if len(body) <= archive.MaxFile { // what somebody left lying here is no source
+			files = append(files, archive.File{Name: name, Body: body})
+		}
 	}
 	return repin(t, files)
 }
@@ -172,6 +176,28 @@ func TestNothingOfTheSourceRuns(t *testing.T) {
 		if _, err := toy(t, rt.Target(), c.changes); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestGivenUp: a build that is given up ends, and leaves nothing running that
+// would keep it from ending.
+func TestGivenUp(t *testing.T) {
+	dir := t.TempDir()
+	source := unpack(t, rt.Source(t, "v1.2.3", nil), filepath.Join(dir, "source"))
+	g, err := build.Find(t.Context(), "")
+	must(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cache := filepath.Join(dir, "cache") // empty: there is much to compile
+	go func() {
+		for ctx.Err() == nil { // until the build has begun
+			if made, _ := filepath.Glob(filepath.Join(cache, "*")); len(made) > 10 {
+				cancel()
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	if err := g.WithCache(cache).Build(ctx, source, "v1.2.3", rt.Target(), filepath.Join(dir, "out")); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
 	}
 }
 

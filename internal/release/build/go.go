@@ -24,6 +24,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/modfile"
 )
@@ -158,6 +159,7 @@ func (g *Go) Build(ctx context.Context, source, version, target, out string) err
 	cmd.Env = slices.Concat(system(), g.keep, fixed(), []string{
 		"GOOS=" + goos, "GOARCH=" + goarch, "GOCACHE=" + g.cache, "GOTMPDIR=" + tmp, "HOME=" + tmp, "TMPDIR=" + tmp, "TMP=" + tmp,
 	})
+	endKindly(cmd)
 	said, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -166,6 +168,15 @@ func (g *Go) Build(ctx context.Context, source, version, target, out string) err
 		return fmt.Errorf("%w for %s: %w: %s", ErrBuild, target, err, last(said))
 	}
 	return nil
+}
+
+// endKindly lets Go end its compilers when a build is given up: killed, it
+// would leave them running.
+func endKindly(cmd *exec.Cmd) {
+	if runtime.GOOS != "windows" { // which knows no interrupts
+		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	}
+	cmd.WaitDelay = 10 * time.Second
 }
 
 // Flags are those of every build of a version.
@@ -221,6 +232,7 @@ func (g *Go) Run(ctx context.Context, source, pkg string, args ...string) error 
 		"PATH=" + filepath.Dir(g.command) + string(os.PathListSeparator) + os.Getenv("PATH"),
 		"GOCACHE=" + g.cache, "GOTMPDIR=" + tmp, "HOME=" + tmp, "TMPDIR=" + tmp,
 	})
+	endKindly(cmd)
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("couldn't run %s: %w: %s", pkg, err, last(said))
 	}
