@@ -2,11 +2,11 @@
 # Go and git are needed; the rest installs itself or is named.
 
 SHELL      := /bin/bash
-VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-LDFLAGS    := -s -w -X main.version=$(VERSION)
+VERSION    ?= $(shell cat VERSION 2>/dev/null || git describe --tags --always --abbrev=12 --dirty 2>/dev/null || echo unknown)
+LDFLAGS    := -s -w -buildid= -X main.version=$(VERSION)
 GO         ?= go
 
-.PHONY: build run test bench soak fuzz lint clean help
+.PHONY: build run test release bench soak fuzz lint clean help
 
 help: ## what there is
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ run: build ## a real server, real files, and a look at what lies on disk
 
 test: ## every test, race detector on; installs what the tests need
 	@scripts/test
+
+release: ## dist/VERSION: programs for all targets, and what strangers check them by
+	@VERSION='$(VERSION)' scripts/release $(RELEASE)
 
 bench: build ## side by side with peers, in one run; writes docs/performance.md
 	@scripts/bench
