@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -61,4 +63,29 @@ func TestReleaseStories(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 	})
+}
+
+// TestClient: the program for Windows has none of a server's rooms in it, and
+// everything of ours that it has compiles there.
+func TestClient(t *testing.T) {
+	cmd := exec.Command("go", "list", "-deps", "-f", "{{.ImportPath}}", ".")
+	cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{}
+	for path := range strings.Lines(string(out)) {
+		if path = strings.TrimSpace(path); strings.HasPrefix(path, "writ/") {
+			got[path] = true
+		}
+	}
+	for _, room := range []string{"server", "s3", "api", "vault", "gate", "records", "blob", "ledger", "witness", "certs", "config"} {
+		if got["writ/internal/"+room] {
+			t.Errorf("the client brings internal/%s along", room)
+		}
+	}
+	if !got["writ/internal/proof"] || !got["writ/internal/release/check"] {
+		t.Errorf("the client checks nothing: %v", got)
+	}
 }
