@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"writ/internal/api"
+	"writ/internal/seal"
 )
 
 func customerCommand(g *global) *cobra.Command {
@@ -235,4 +236,20 @@ made before then open only with a copy of keys/ that is as old as they are.`,
 		return err
 	}
 	return cmd
+}
+
+// readJournalKey reads a public key's file and returns its text.
+func readJournalKey(name string) (string, error) {
+	b, err := readBounded(name, 8<<10)
+	if err != nil {
+		return "", err
+	}
+	r, err := seal.ParseRecipient(string(b))
+	if err != nil {
+		if _, e := seal.ParseIdentity(string(b)); e == nil {
+			return "", withHint(fmt.Errorf("%s is a private key, which the customer keeps for itself", name), "give the public one, FILE.pub")
+		}
+		return "", withHint(fmt.Errorf("%s: %w", name, err), "writ journal keygen FILE makes FILE and FILE.pub")
+	}
+	return r.String(), nil
 }

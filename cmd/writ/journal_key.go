@@ -70,19 +70,3 @@ func writeNew(name, line string, mode fs.FileMode) error {
 	}
 	return nil
 }
-
-// readJournalKey reads a public key's file and returns its text.
-func readJournalKey(name string) (string, error) {
-	b, err := readBounded(name, 8<<10)
-	if err != nil {
-		return "", err
-	}
-	r, err := seal.ParseRecipient(string(b))
-	if err != nil {
-		if _, e := seal.ParseIdentity(string(b)); e == nil {
-			return "", withHint(fmt.Errorf("%s is a private key, which the customer keeps for itself", name), "give the public one, FILE.pub")
-		}
-		return "", withHint(fmt.Errorf("%s: %w", name, err), "writ journal keygen FILE makes FILE and FILE.pub")
-	}
-	return r.String(), nil
-}

@@ -66,13 +66,13 @@ type serverCheck struct {
 	unlogged bool
 	maxAge   time.Duration
 
-	Server  []check  `json:"checks"`
+	Server  []looked  `json:"checks"`
 	Changes []change `json:"policy_changes"` // since the last visit
 	failed  error    // the first check that failed
 }
 
-// check is one thing that was looked at.
-type check struct {
+// looked is one thing that was looked at.
+type looked struct {
 	What  string `json:"check"`
 	Holds bool   `json:"holds"`
 	Says  string `json:"says"`
@@ -86,7 +86,7 @@ func (s *serverCheck) found(what, says string, err error) {
 			s.failed = err
 		}
 	}
-	s.Server = append(s.Server, check{what, err == nil, says})
+	s.Server = append(s.Server, looked{what, err == nil, says})
 }
 
 func (s *serverCheck) run(ctx context.Context) {
@@ -212,7 +212,7 @@ func (s *serverCheck) tell(w io.Writer, asJSON bool) error {
 			Server       string   `json:"server"`
 			Holds        bool     `json:"holds"`
 			TrustedFirst bool     `json:"trusted_first"`
-			Checks       []check  `json:"checks"`
+			Checks       []looked  `json:"checks"`
 			Changes      []change `json:"policy_changes"`
 		}{s.site.URL().String(), s.failed == nil, s.trusted, s.Server, s.Changes})
 	}
