@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -69,4 +70,25 @@ func writeNew(name, line string, mode fs.FileMode) error {
 		return fmt.Errorf("couldn't write %s: %w", name, err)
 	}
 	return nil
+}
+
+// readIdentity reads a private key's file, which must be its owner's alone.
+func readIdentity(name string) (*seal.Identity, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read: %w", err)
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return nil, withHint(fmt.Errorf("%s is readable by others", name), "chmod 600 it, and consider who could have read it")
+	}
+	b, err := readBounded(name, 8<<10)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(b)
+	id, err := seal.ParseIdentity(string(b))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return id, nil
 }

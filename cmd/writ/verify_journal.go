@@ -45,6 +45,7 @@ your journal: keep it as secret as they are.`,
 	customer := cmd.Flags().String("customer", "", "your id (c-…), if the bundle must be yours")
 	since := cmd.Flags().Uint64("since", 0, "the chain must be unbroken after this entry (default where the last visit ended, else the first that is kept)")
 	lost := cmd.Flags().Bool("lost", false, "accept batches of which the server says that it has lost what they committed to")
+	keyFile := cmd.Flags().String("journal-key", "", "file of the private key that the journal is sealed to, if it is (writ journal keygen)")
 	region := cmd.Flags().String("region", "", "region to sign for (default AWS_REGION, else us-east-1)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *log == "" {
@@ -60,6 +61,12 @@ your journal: keep it as secret as they are.`,
 			j.asked.Since = since
 		}
 		j.asked.Lost = *lost
+		if *keyFile != "" {
+			var err error
+			if j.asked.Key, err = readIdentity(*keyFile); err != nil {
+				return err
+			}
+		}
 		v, err := p.visit(cmd.Context(), *log)
 		if err != nil {
 			return err
@@ -159,6 +166,9 @@ func (j *journalCheck) tell(w io.Writer, asJSON bool) error {
 	r, err := bundle.NewReader(j.bundle)
 	if err != nil {
 		return err
+	}
+	if j.asked.Key != nil {
+		r.Unseal(j.asked.Key)
 	}
 	list := &entryList{out: w, json: asJSON}
 	if err := list.begin(); err != nil {

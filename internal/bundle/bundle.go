@@ -34,6 +34,7 @@ var (
 
 const (
 	maxLine     = 64 << 10 // bytes, with its end
+	maxSealed   = 4 << 20  // of a line with a sealed segment
 	maxSlotPath = 16       // hashes: log2 of [proof.MaxSlots]
 	headPath    = 64       // hashes of the map of heads
 )
@@ -74,6 +75,20 @@ type Gap struct {
 	To   uint64 `json:"to"`
 }
 
+// Sealed is entries that are sealed to the customer's own key: a closed segment
+// of the journal as it lies ([access.OpenSealed]). As an error it stands in the
+// iterator of [Write] for the entries that it holds.
+type Sealed struct {
+	From    uint64 `json:"from"`
+	To      uint64 `json:"to"`
+	Segment []byte `json:"segment"`
+}
+
+// Error says which entries are sealed.
+func (s *Sealed) Error() string {
+	return fmt.Sprintf("entries %d to %d are sealed to the customer's own key", s.From, s.To)
+}
+
 // End is a bundle's last line.
 type End struct {
 	Seq     uint64 `json:"seq"` // newest entry
@@ -83,11 +98,12 @@ type End struct {
 
 // line is every line but the first: one of these.
 type line struct {
-	Entry []byte `json:"entry,omitempty"`
-	Batch *Batch `json:"batch,omitempty"`
-	Lost  *Lost  `json:"lost,omitempty"`
-	Gap   *Gap   `json:"gap,omitempty"`
-	End   *End   `json:"end,omitempty"`
+	Entry  []byte  `json:"entry,omitempty"`
+	Batch  *Batch  `json:"batch,omitempty"`
+	Lost   *Lost   `json:"lost,omitempty"`
+	Gap    *Gap    `json:"gap,omitempty"`
+	Sealed *Sealed `json:"sealed,omitempty"`
+	End    *End    `json:"end,omitempty"`
 }
 
 func (h *Header) check() error {

@@ -17,6 +17,10 @@ type progress struct {
 	lines  bool   // an entry was there
 	batch  uint64 // number of the next one
 	shown  uint64 // entry that the batch before showed
+
+	// inside are the hashes of the entries of the last sealed segment, where it
+	// was opened: the batches that show them stand behind it.
+	inside map[uint64][32]byte
 }
 
 func begin(h Header) progress {
@@ -60,6 +64,39 @@ func (p *progress) numbered(n uint64) error {
 	return nil
 }
 
+// passed takes entries that are sealed, and stay so.
+func (p *progress) passed(s *Sealed) error {
+	if s.From > p.head.Seq+1 || s.To <= p.head.Seq {
+		return fmt.Errorf("%w: entries %d to %d are sealed, and entry %d was the last", access.ErrChain, s.From, s.To, p.head.Seq)
+	}
+	p.head, p.known, p.lines, p.inside = access.Head{Seq: s.To}, false, true, nil
+	return nil
+}
+
+// opened takes entries that were sealed and are not any more, and returns those
+// that are new.
+func (p *progress) opened(s *Sealed, all [][]byte) (news []access.Entry, err error) {
+	if s.From > p.head.Seq+1 || s.To <= p.head.Seq {
+		return nil, p.passed(s)
+	}
+	p.inside = make(map[uint64][32]byte, len(all))
+	for _, stored := range all {
+		if l, ok := access.LinkOf(stored); ok && l.Seq <= p.head.Seq {
+			continue // of before the bundle's beginning
+		}
+		e, err := p.entry(stored)
+		if err != nil {
+			return nil, err
+		}
+		news = append(news, e)
+		p.inside[e.Seq] = p.head.Hash
+	}
+	if p.head.Seq != s.To {
+		return nil, fmt.Errorf("%w: a sealed segment ends with entry %d, and says %d", access.ErrChain, p.head.Seq, s.To)
+	}
+	return news, nil
+}
+
 // took takes the next batch.
 func (p *progress) took(b *Batch) error {
 	if err := b.check(); err != nil {
@@ -74,6 +111,7 @@ func (p *progress) took(b *Batch) error {
 	case !p.known && b.Seq == p.head.Seq:
 		p.head.Hash, p.known = [32]byte(b.Head), true
 	case !p.known && b.Seq < p.head.Seq: // its entry was dropped
+	case b.Seq < p.head.Seq && p.inside[b.Seq] == [32]byte(b.Head) && p.inside[b.Seq] != [32]byte{}: // in the segment before
 	case b.Seq != p.head.Seq:
 		return fmt.Errorf("%w: batch %d shows entry %d, and stands behind entry %d", ErrBatch, b.N, b.Seq, p.head.Seq)
 	case [32]byte(b.Head) != p.head.Hash:

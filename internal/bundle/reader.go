@@ -10,12 +10,16 @@ import (
 
 	"writ/internal/access"
 	"writ/internal/proof"
+	"writ/internal/seal"
 )
 
 // Reader reads a bundle from somebody who is not trusted. It holds one line.
 type Reader struct {
 	in   *bufio.Reader
 	at   progress
+	id   *seal.Identity
+	next []access.Entry // opened, and not yet given
+	head *access.Head   // behind the entry that was given last, while some of its segment are not
 	done bool
 	err  error
 }
@@ -26,12 +30,19 @@ type Item struct {
 	Batch *Batch
 	Lost  *Lost
 	Gap   *Gap
+
+	// Sealed is entries that the reader has no key for ([Reader.Unseal]): that
+	// they are unbroken, and what batches show of them, is not checked.
+	Sealed *Sealed
 }
+
+// Unseal has the reader open what is sealed to the customer's own key.
+func (r *Reader) Unseal(id *seal.Identity) { r.id = id }
 
 // NewReader reads a bundle's header. Errors: [ErrForm], [ErrCut],
 // [access.ErrChain], those of r.
 func NewReader(r io.Reader) (*Reader, error) {
-	out := &Reader{in: bufio.NewReaderSize(r, maxLine)}
+	out := &Reader{in: bufio.NewReaderSize(r, maxSealed)}
 	b, err := out.line()
 	if err != nil {
 		return nil, err
@@ -52,7 +63,12 @@ func (r *Reader) Header() Header { return r.at.header }
 
 // Head is where the chain stands behind what was read so far. In a gap its hash
 // is zero, until a batch, an entry or the end says it.
-func (r *Reader) Head() access.Head { return r.at.head }
+func (r *Reader) Head() access.Head {
+	if r.head != nil {
+		return *r.head
+	}
+	return r.at.head
+}
 
 // Newest is the number of the newest batch that was read: FromBatch-1 before
 // the first.
@@ -68,12 +84,19 @@ func (r *Reader) Next() (Item, error) {
 	if r.err != nil {
 		return Item{}, r.err
 	}
-	item, err := r.next()
+	item, err := r.read()
 	r.err = err
 	return item, err
 }
 
-func (r *Reader) next() (Item, error) {
+func (r *Reader) read() (Item, error) {
+	if len(r.next) > 0 {
+		e := r.next[0]
+		r.next = r.next[1:]
+		r.head = &access.Head{Seq: e.Seq, Hash: r.at.inside[e.Seq]}
+		return Item{Entry: &e}, nil
+	}
+	r.head = nil
 	b, err := r.line()
 	if err != nil {
 		return Item{}, err
@@ -86,7 +109,7 @@ func (r *Reader) next() (Item, error) {
 		return Item{}, err
 	}
 	set := 0
-	for _, there := range []bool{l.Entry != nil, l.Batch != nil, l.Lost != nil, l.Gap != nil, l.End != nil} {
+	for _, there := range []bool{l.Entry != nil, l.Batch != nil, l.Lost != nil, l.Gap != nil, l.Sealed != nil, l.End != nil} {
 		if there {
 			set++
 		}
@@ -102,6 +125,10 @@ func (r *Reader) next() (Item, error) {
 		return Item{Lost: l.Lost}, r.at.numbered(l.Lost.N)
 	case l.Gap != nil:
 		return Item{Gap: l.Gap}, r.at.dropped(*l.Gap)
+	case l.Sealed != nil && r.id == nil:
+		return Item{Sealed: l.Sealed}, r.at.passed(l.Sealed)
+	case l.Sealed != nil:
+		return r.unsealed(l.Sealed)
 	}
 	if err := r.at.ended(l.End); err != nil {
 		return Item{}, err
@@ -113,6 +140,22 @@ func (r *Reader) next() (Item, error) {
 	return Item{}, io.EOF
 }
 
+// unsealed opens a segment and gives its first entry.
+func (r *Reader) unsealed(s *Sealed) (Item, error) {
+	var all [][]byte
+	err := access.OpenSealed(r.id, r.at.header.Customer, s.Segment, func(b []byte) error {
+		all = append(all, bytes.Clone(b))
+		return nil
+	})
+	if err != nil {
+		return Item{}, fmt.Errorf("entries %d to %d: %w", s.From, s.To, err)
+	}
+	if r.next, err = r.at.opened(s, all); err != nil {
+		return Item{}, err
+	}
+	return r.read()
+}
+
 func (r *Reader) entry(stored []byte) (Item, error) {
 	e, err := r.at.entry(stored)
 	return Item{Entry: &e}, err
@@ -121,10 +164,11 @@ func (r *Reader) entry(stored []byte) (Item, error) {
 // line reads a line without its end. It is valid until the next.
 func (r *Reader) line() ([]byte, error) {
 	b, err := r.in.ReadSlice('\n')
+	long := len(b) > maxLine && !bytes.HasPrefix(b, []byte(`{"sealed":{`))
 	switch {
-	case err == nil:
+	case err == nil && !long:
 		return b[:len(b)-1], nil
-	case errors.Is(err, bufio.ErrBufferFull):
+	case long || errors.Is(err, bufio.ErrBufferFull):
 		return nil, fmt.Errorf("%w: a line has more than %d bytes", ErrForm, maxLine)
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, fmt.Errorf("%w: it has no end", ErrCut)

@@ -50,7 +50,10 @@ func (w *writer) run(entries iter.Seq2[access.Entry, error]) error {
 	}
 	if w.at.head.Seq < w.upTo.Seq {
 		for e, err := range entries {
-			if err == nil {
+			var sealed *Sealed
+			if errors.As(err, &sealed) {
+				err = w.sealed(sealed)
+			} else if err == nil {
 				err = w.entry(&e)
 			}
 			if err != nil {
@@ -90,6 +93,23 @@ func (w *writer) entry(e *access.Entry) error {
 		return err
 	}
 	return w.line(line{Entry: w.stored})
+}
+
+// errMovedOn: a segment was closed meanwhile that reaches beyond the head.
+var errMovedOn = errors.New("the journal moved on while it was read; ask again")
+
+// sealed writes a sealed segment.
+func (w *writer) sealed(s *Sealed) error {
+	if s.To > w.upTo.Seq {
+		return errMovedOn
+	}
+	if err := w.due(); err != nil {
+		return err
+	}
+	if err := w.at.passed(s); err != nil {
+		return err
+	}
+	return w.line(line{Sealed: s})
 }
 
 // dropTo writes the gap up to an entry.
@@ -149,7 +169,7 @@ func (w *writer) lost() error {
 // line writes one line.
 func (w *writer) line(v any) error {
 	b, err := json.Marshal(v)
-	if err == nil && len(b) >= maxLine {
+	if l, ok := v.(line); err == nil && (len(b) >= maxSealed || len(b) >= maxLine && (!ok || l.Sealed == nil)) {
 		err = errors.New("a line is too long")
 	}
 	if err == nil {

@@ -36,6 +36,8 @@ var (
 	ErrJournal = errors.New("the bundle is not what was asked for")
 	// ErrBehind: batches that the log has published are not in the bundle.
 	ErrBehind = errors.New("the bundle leaves out batches that are published")
+	// ErrSealed: entries are sealed to the customer's own key, and no key was given.
+	ErrSealed = errors.New("the journal cannot be read without the customer's own key")
 	// ErrLost: the server says that it no longer knows what a batch committed to.
 	ErrLost = errors.New("the server has lost what a batch committed to")
 	// ErrTLS: the server speaks TLS otherwise than is promised.

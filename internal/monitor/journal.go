@@ -12,6 +12,7 @@ import (
 	"writ/internal/access"
 	"writ/internal/bundle"
 	"writ/internal/proof"
+	"writ/internal/seal"
 )
 
 // Asked is what a customer wants to see in a bundle, and knows already.
@@ -22,7 +23,8 @@ type Asked struct {
 	// Newer reads the log's newest checkpoint, for a bundle that is newer than
 	// the one at hand; nil if it may not be.
 	Newer func(context.Context) (*Log, error)
-	Lost  bool // batches of which the server can show nothing are no refusal
+	Lost  bool           // batches of which the server can show nothing are no refusal
+	Key   *seal.Identity // opens what is sealed to the customer's own key; nil if there is none
 	// Entry is given every entry, oldest first, when the chain up to it holds.
 	// Whether it was committed to is known at the end only.
 	Entry func(access.Entry) error
@@ -60,6 +62,9 @@ func (l *Log) Journal(ctx context.Context, in io.Reader, asked Asked) (*Checked,
 	r, err := bundle.NewReader(in)
 	if err != nil {
 		return nil, err
+	}
+	if asked.Key != nil {
+		r.Unseal(asked.Key)
 	}
 	c := &checking{log: l, asked: asked, r: r}
 	if err := c.begin(); err != nil {
@@ -142,6 +147,8 @@ func (c *checking) item(ctx context.Context, item bundle.Item) error {
 		return c.lost(ctx, item.Lost)
 	case item.Gap != nil:
 		return c.gap(item.Gap)
+	case item.Sealed != nil:
+		return fmt.Errorf("%w: %w", ErrSealed, item.Sealed)
 	}
 	c.out.Entries++
 	if err := c.remembered(); err != nil {

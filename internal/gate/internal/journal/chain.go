@@ -199,13 +199,13 @@ func (c *chain) begin() error {
 		c.began = c.j.opts.Now()
 		return nil
 	}
-	h := segmentHead{blob: writ.NewBlobID()}
-	key, wrapped, err := c.j.keys.Generate(c.customer, h.blob)
+	h := access.SegmentHead{Blob: writ.NewBlobID()}
+	key, wrapped, err := c.j.keys.Generate(c.customer, h.Blob)
 	if err != nil {
 		return err
 	}
 	defer key.Erase()
-	h.wrapped = wrapped
+	h.Wrapped = wrapped
 	if err := os.MkdirAll(c.dir(), 0o700); err != nil {
 		return fmt.Errorf("couldn't make a journal's folder: %w", err)
 	}
@@ -217,15 +217,15 @@ func (c *chain) begin() error {
 	}
 	c.hold(f)
 	c.first, c.began, c.names = first, c.j.opts.Now(), true
-	if _, err = f.Write(h.append(nil, tailMagic)); err == nil {
-		c.tail, err = seal.NewTailWriter(c, key, seal.Stream{ID: h.blob})
+	if _, err = f.Write(h.Append(nil, tailMagic)); err == nil {
+		c.tail, err = seal.NewTailWriter(c, key, seal.Stream{ID: h.Blob})
 	}
 	if err != nil {
 		c.dropTail()
 		os.Remove(path)
 		return fmt.Errorf("couldn't begin a journal's tail: %w", err)
 	}
-	c.size = int64(h.size()) + seal.HeaderSize
+	c.size = int64(h.Size()) + seal.HeaderSize
 	return nil
 }
 
@@ -354,7 +354,7 @@ func (c *chain) resume(first uint64, at Head) (Head, error) {
 		c.last = t
 		return nil
 	})
-	if err == errTorn { // never got as far as its first entry
+	if err == access.ErrTorn { // never got as far as its first entry
 		f.Close()
 		if err := os.Remove(path); err != nil {
 			return before, fmt.Errorf("couldn't remove an unfinished tail: %w", err)
@@ -363,7 +363,7 @@ func (c *chain) resume(first uint64, at Head) (Head, error) {
 	}
 	size := int64(0)
 	if err == nil {
-		size = int64(h.size()) + r.Offset()
+		size = int64(h.Size()) + r.Offset()
 		if size < info.Size() {
 			err = f.Truncate(size)
 		}

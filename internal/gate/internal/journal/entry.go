@@ -1,7 +1,9 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"writ/internal/access"
@@ -24,6 +26,15 @@ func follow(h *Head, b []byte) (time.Time, error) {
 		return at, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return at, nil
+}
+
+// readHead reads a segment's head, as [access.ReadSegmentHead].
+func readHead(r io.ReaderAt, magic string) (access.SegmentHead, error) {
+	h, err := access.ReadSegmentHead(r, magic)
+	if errors.Is(err, access.ErrSegment) {
+		return h, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return h, err
 }
 
 // decode reads an entry's stored form, as [access.Decode].

@@ -223,7 +223,7 @@ func (r *reading) tail(f *os.File) error {
 		return err
 	}
 	_, _, err = r.c.readTail(f, info.Size(), r.entry)
-	if err == errTorn { // its first entry is being written
+	if err == access.ErrTorn { // its first entry is being written
 		return nil
 	}
 	return err

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -11,22 +10,20 @@ import (
 	"time"
 
 	"writ"
+	"writ/internal/access"
 	"writ/internal/gate/internal/disk"
 	"writ/internal/seal"
 )
 
 // A customer may have its journal sealed to a public key of its own. Then each
-// closed segment has a data key that is sealed to that key
-// ([seal.Recipient.Wrap]) instead of wrapped under the customer's KEK: the
-// wrapped key begins with the byte 4, and its context is [SealedContext]. The
-// server cannot open it again. It reads the tail, which it has to go on from
+// closed segment has a data key that is sealed to that key ([access.SealTo])
+// instead of wrapped under the customer's KEK. The server cannot open it again. It reads the tail, which it has to go on from
 // after a crash; so that tail is closed after an hour or a mebibyte at most.
 //
 // The public key lies in the customer's folder, and its SHA-256 in the
 // keyring: a key that was replaced there is damage.
 const (
 	recipientName = "recipient"
-	sealedForm    = 4
 
 	sealedAge   = time.Hour
 	sealedBytes = 1 << 20
@@ -45,7 +42,7 @@ func (s *Sealed) Error() string {
 }
 
 // Segment returns the sealed segment as it lies, at most some megabytes; the
-// customer opens it with [OpenSealed]. An error if it was dropped meanwhile,
+// customer opens it with [access.OpenSealed]. An error if it was dropped meanwhile,
 // its kept time being over.
 func (s *Sealed) Segment() ([]byte, error) {
 	b, err := os.ReadFile(s.path)
@@ -53,34 +50,6 @@ func (s *Sealed) Segment() ([]byte, error) {
 		return nil, fmt.Errorf("couldn't read a sealed journal segment: %w", err)
 	}
 	return b, nil
-}
-
-// OpenSealed gives the entries of a segment that is sealed to the customer's
-// own key, in their stored form. [ErrCorrupt] if it is not of that key and
-// customer, or was changed. It is for the customer: the server has no
-// identity.
-func OpenSealed(id *seal.Identity, customer writ.CustomerID, segment []byte, entry func([]byte) error) error {
-	f := bytes.NewReader(segment)
-	h, err := readSegmentHead(f, closedMagic)
-	if err != nil {
-		return ErrCorrupt
-	}
-	if !h.sealed() {
-		return fmt.Errorf("the segment is under the server's key, not the customer's: %w", ErrCorrupt)
-	}
-	key, err := seal.UnwrapSealed(id, SealedContext(customer, h.blob), h.wrapped[1:])
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
-	}
-	defer key.Erase()
-	return closedEntries(f, f.Size(), h, key, entry)
-}
-
-// SealedContext is what a segment's data key is bound to.
-func SealedContext(customer writ.CustomerID, blob writ.BlobID) []byte {
-	b := append([]byte("writ/journal-segment/v1\n"), byte(len(customer)))
-	b = append(b, customer...)
-	return append(b, blob[:]...)
 }
 
 // errSealed: a segment's key is sealed to the customer's own key.
@@ -124,18 +93,7 @@ func (c *chain) closedKey(blob writ.BlobID) (*seal.Key, []byte, error) {
 	if c.recipient == nil {
 		return c.j.keys.Generate(c.customer, blob)
 	}
-	key := seal.NewKey()
-	sealed, err := c.recipient.Wrap(SealedContext(c.customer, blob), key)
-	if err != nil {
-		key.Erase()
-		return nil, nil, err
-	}
-	return key, append([]byte{sealedForm}, sealed...), nil
-}
-
-// sealed says whether the segment's key is the customer's own to open.
-func (h segmentHead) sealed() bool {
-	return len(h.wrapped) == 1+seal.SealedKeySize && h.wrapped[0] == sealedForm
+	return access.SealTo(c.recipient, c.customer, blob)
 }
 
 // maxAge and maxBytes are when a tail ends.

@@ -44,8 +44,8 @@ func (r *room) wholeSealed(c writ.CustomerID, id *seal.Identity, n int) (open in
 			if err != nil {
 				r.t.Fatal(err)
 			}
-			err = OpenSealed(id, c, segment, func(b []byte) error {
-				_, err := follow(&at, b)
+			err = access.OpenSealed(id, c, segment, func(b []byte) error {
+				_, err := at.Follow(b)
 				return err
 			})
 			if err != nil || at.Seq != sealed.To {
@@ -55,7 +55,7 @@ func (r *room) wholeSealed(c writ.CustomerID, id *seal.Identity, n int) (open in
 			r.t.Fatal(err)
 		default:
 			open++
-			if _, err := follow(&at, e.Append(nil)); err != nil {
+			if _, err := at.Follow(e.Append(nil)); err != nil {
 				r.t.Fatal(err)
 			}
 		}
@@ -119,15 +119,15 @@ func TestSealedToTheCustomer(t *testing.T) {
 			t.Fatal(err)
 		}
 		ignore := func([]byte) error { return nil }
-		if err := OpenSealed(stranger, c, segment, ignore); !errors.Is(err, ErrCorrupt) {
+		if err := access.OpenSealed(stranger, c, segment, ignore); !errors.Is(err, access.ErrSegment) {
 			t.Errorf("another's key opens the segment: %v", err)
 		}
-		if err := OpenSealed(id, writ.NewCustomerID(), segment, ignore); !errors.Is(err, ErrCorrupt) {
+		if err := access.OpenSealed(id, writ.NewCustomerID(), segment, ignore); !errors.Is(err, access.ErrSegment) {
 			t.Errorf("it opens as another customer's: %v", err)
 		}
 		for _, at := range []int{0, 10, 30, 900, len(segment) / 2, len(segment) - 1} {
 			segment[at] ^= 1
-			if err := OpenSealed(id, c, segment, ignore); !errors.Is(err, ErrCorrupt) {
+			if err := access.OpenSealed(id, c, segment, ignore); !errors.Is(err, access.ErrSegment) {
 				t.Errorf("byte %d changed: %v", at, err)
 			}
 			segment[at] ^= 1

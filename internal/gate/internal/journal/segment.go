@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"writ"
+	"writ/internal/access"
 	"writ/internal/gate/internal/disk"
 	"writ/internal/seal"
 )
@@ -25,8 +26,7 @@ const (
 	unfinished = ".new"
 	asideEnd   = ".damaged"
 
-	tailMagic   = "writjtl1"
-	closedMagic = "writjsg1"
+	tailMagic = "writjtl1"
 )
 
 func segmentName(first uint64, end string) string { return fmt.Sprintf("%016x%s", first, end) }
@@ -62,61 +62,24 @@ func (c *chain) list() (s segments, err error) {
 	return s, nil
 }
 
-// segmentHead is what a segment begins with.
-type segmentHead struct {
-	blob    writ.BlobID
-	wrapped []byte
-}
-
-const maxWrapped = 2048
-
-func (h segmentHead) size() int { return 8 + 16 + 2 + len(h.wrapped) }
-
-func (h segmentHead) append(b []byte, magic string) []byte {
-	b = append(b, magic...)
-	b = append(b, h.blob[:]...)
-	b = binary.BigEndian.AppendUint16(b, uint16(len(h.wrapped)))
-	return append(b, h.wrapped...)
-}
-
-// errTorn: a segment's head is shorter than it says. Of a tail that a crash
-// interrupted at its making, that is no damage.
-var errTorn = errors.New("segment's head is cut short")
-
-func readSegmentHead(r io.ReaderAt, magic string) (h segmentHead, err error) {
-	var fixed [8 + 16 + 2]byte
-	if _, err := r.ReadAt(fixed[:], 0); err != nil {
-		return h, errTorn
-	}
-	n := int(binary.BigEndian.Uint16(fixed[24:]))
-	if string(fixed[:8]) != magic || n > maxWrapped {
-		return h, ErrCorrupt
-	}
-	h.blob, h.wrapped = writ.BlobID(fixed[8:24]), make([]byte, n)
-	if _, err := r.ReadAt(h.wrapped, int64(len(fixed))); err != nil {
-		return h, errTorn
-	}
-	return h, nil
-}
-
 // damage names the segment in an error.
 func (c *chain) damage(first uint64, end string, err error) error {
 	return fmt.Errorf("journal/%s/%s: %w", c.label, segmentName(first, end), err)
 }
 
 // key opens the data key of a segment.
-func (c *chain) key(h segmentHead) (*seal.Key, error) {
-	if h.sealed() {
+func (c *chain) key(h access.SegmentHead) (*seal.Key, error) {
+	if h.Sealed() {
 		return nil, errSealed
 	}
-	return c.j.keys.Unwrap(c.customer, h.blob, h.wrapped)
+	return c.j.keys.Unwrap(c.customer, h.Blob, h.Wrapped)
 }
 
 // readTail gives the entries in the first limit bytes of a tail, in their
-// stored form, and the reader at their end. errTorn if not even the tail's
+// stored form, and the reader at their end. access.ErrTorn if not even the tail's
 // head is whole.
-func (c *chain) readTail(f *os.File, limit int64, entry func([]byte) error) (segmentHead, *seal.TailReader, error) {
-	h, err := readSegmentHead(f, tailMagic)
+func (c *chain) readTail(f *os.File, limit int64, entry func([]byte) error) (access.SegmentHead, *seal.TailReader, error) {
+	h, err := readHead(f, tailMagic)
 	if err != nil {
 		return h, nil, err
 	}
@@ -125,10 +88,10 @@ func (c *chain) readTail(f *os.File, limit int64, entry func([]byte) error) (seg
 		return h, nil, err
 	}
 	defer key.Erase()
-	sealed := io.NewSectionReader(f, int64(h.size()), max(0, limit-int64(h.size())))
-	r, err := seal.OpenTail(bufio.NewReaderSize(sealed, readAhead), key, seal.Stream{ID: h.blob})
+	sealed := io.NewSectionReader(f, int64(h.Size()), max(0, limit-int64(h.Size())))
+	r, err := seal.OpenTail(bufio.NewReaderSize(sealed, readAhead), key, seal.Stream{ID: h.Blob})
 	if errors.Is(err, seal.ErrTruncated) {
-		return h, nil, errTorn
+		return h, nil, access.ErrTorn
 	}
 	if err != nil {
 		return h, nil, readFault(err)
@@ -174,8 +137,8 @@ func endsClean(sealed *io.SectionReader, end int64) error {
 
 // readClosed gives the entries of a closed segment in their stored form.
 func (c *chain) readClosed(f *os.File, entry func([]byte) error) error {
-	h, err := readSegmentHead(f, closedMagic)
-	if err == errTorn {
+	h, err := readHead(f, access.ClosedMagic)
+	if err == access.ErrTorn {
 		return ErrCorrupt
 	}
 	if err != nil {
@@ -190,38 +153,12 @@ func (c *chain) readClosed(f *os.File, entry func([]byte) error) error {
 		return err
 	}
 	defer key.Erase()
-	return closedEntries(f, info.Size(), h, key, entry)
-}
-
-// closedEntries gives the entries of a closed segment whose key is open.
-func closedEntries(f io.ReaderAt, size int64, h segmentHead, key *seal.Key, entry func([]byte) error) error {
-	size -= int64(h.size())
-	sealed, err := seal.NewReader(io.NewSectionReader(f, int64(h.size()), size), size, key, seal.Stream{ID: h.blob})
-	if err != nil {
+	err = access.ClosedEntries(f, info.Size(), h, key, entry)
+	if errors.Is(err, access.ErrSegment) {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
-	plain := sealed.Range(0, sealed.Size())
-	defer plain.Close()
-	r := bufio.NewReaderSize(plain, seal.ChunkSize)
-	for {
-		var n [4]byte
-		if _, err := io.ReadFull(r, n[:]); err == io.EOF {
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("%w: %w", ErrCorrupt, err)
-		}
-		b := make([]byte, min(binary.BigEndian.Uint32(n[:]), maxStored))
-		if _, err := io.ReadFull(r, b); err != nil {
-			return fmt.Errorf("%w: %w", ErrCorrupt, err)
-		}
-		if err := entry(b); err != nil {
-			return err
-		}
-	}
+	return err
 }
-
-// maxStored bounds an entry's stored form, in bytes.
-const maxStored = 16 << 10
 
 // closeTail makes a closed segment of the tail that begins with entry
 // first, which must continue the chain at from. It can be stopped after any
@@ -269,13 +206,13 @@ func (c *chain) writeClosed(path, to string, done *closing, salvage bool) error 
 	if err != nil {
 		return fmt.Errorf("couldn't read: %w", err)
 	}
-	h := segmentHead{blob: writ.NewBlobID()}
-	key, wrapped, err := c.closedKey(h.blob)
+	h := access.SegmentHead{Blob: writ.NewBlobID()}
+	key, wrapped, err := c.closedKey(h.Blob)
 	if err != nil {
 		return err
 	}
 	defer key.Erase()
-	h.wrapped = wrapped
+	h.Wrapped = wrapped
 	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("couldn't create a closed segment: %w", disk.Full(err))
@@ -292,11 +229,11 @@ func (c *chain) writeClosed(path, to string, done *closing, salvage bool) error 
 	return err
 }
 
-func (c *chain) reseal(tail *os.File, size int64, f *os.File, h segmentHead, key *seal.Key, done *closing, salvage bool) error {
-	if _, err := f.Write(h.append(nil, closedMagic)); err != nil {
+func (c *chain) reseal(tail *os.File, size int64, f *os.File, h access.SegmentHead, key *seal.Key, done *closing, salvage bool) error {
+	if _, err := f.Write(h.Append(nil, access.ClosedMagic)); err != nil {
 		return err
 	}
-	w, err := seal.NewWriter(f, key, seal.Stream{ID: h.blob})
+	w, err := seal.NewWriter(f, key, seal.Stream{ID: h.Blob})
 	if err != nil {
 		return err
 	}

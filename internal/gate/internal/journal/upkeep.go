@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"writ"
+	"writ/internal/access"
 	"writ/internal/gate/internal/disk"
 )
 
@@ -78,19 +79,19 @@ func (c *chain) rewrap(first uint64) error {
 		return err
 	}
 	defer f.Close()
-	h, err := readSegmentHead(f, closedMagic)
+	h, err := readHead(f, access.ClosedMagic)
 	if err != nil {
 		return err
 	}
-	if h.sealed() {
+	if h.Sealed() {
 		return nil // not under the KEK
 	}
-	old := h.size()
-	moved, err := c.j.keys.Rewrap(c.customer, h.blob, h.wrapped)
-	if err != nil || string(moved) == string(h.wrapped) {
+	old := h.Size()
+	moved, err := c.j.keys.Rewrap(c.customer, h.Blob, h.Wrapped)
+	if err != nil || string(moved) == string(h.Wrapped) {
 		return err
 	}
-	h.wrapped = moved
+	h.Wrapped = moved
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -99,7 +100,7 @@ func (c *chain) rewrap(first uint64) error {
 	if err != nil {
 		return disk.Full(err)
 	}
-	_, err = to.Write(h.append(nil, closedMagic))
+	_, err = to.Write(h.Append(nil, access.ClosedMagic))
 	if err == nil {
 		_, err = io.Copy(to, io.NewSectionReader(f, int64(old), info.Size()-int64(old)))
 	}
