@@ -169,6 +169,21 @@ func OpenBook(ctx context.Context, c Config) (*Book, error) {
 	return b, nil
 }
 
+// Kept is the name of the log that the records are about, "" if they are about
+// none.
+func Kept(ctx context.Context, store records.Store) (origin string, err error) {
+	value, err := store.Get(ctx, bookKey())
+	if errors.Is(err, records.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("couldn't read the ledger's records: %w", err)
+	}
+	var r bookRecord
+	err = decodeRecord(value, &r)
+	return r.Origin, err
+}
+
 // load reads the records. The caller has the turn.
 func (b *Book) load(ctx context.Context) error {
 	value, err := b.store.Get(ctx, bookKey())
@@ -251,6 +266,15 @@ func (b *Book) awaitTick(ctx context.Context) (time.Time, bool) {
 			return time.Time{}, false
 		}
 	}
+}
+
+// Still runs fn while nothing is taken from the queue to be appended: a copy of
+// the records and one of the log that are made by fn, in this order, belong
+// together. Statements can be written down meanwhile.
+func (b *Book) Still(_ context.Context, fn func() error) error {
+	b.turn.Lock()
+	defer b.turn.Unlock()
+	return fn()
 }
 
 // Close ends what runs in the background. Run must have returned. The log and

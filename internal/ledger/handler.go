@@ -34,6 +34,9 @@ type Public struct {
 	LogKey string // verifier key (vkey)
 	Policy string // of the witnesses
 	Break  []byte // the signed explanation of a break ([Explanation]); nil if there was none
+	// Release is the path of the receipt of the release that the server runs, or
+	// "unlogged" if it runs a build that is in none.
+	Release string
 }
 
 // wellKnown is the file at WellKnownPath.
@@ -44,6 +47,8 @@ type wellKnown struct {
 	Policy string `json:"policy"`
 	Log    string `json:"log"`
 	Break  string `json:"break,omitempty"`
+
+	Release string `json:"release,omitempty"`
 }
 
 // Handler serves a log to anybody: the checkpoint, tiles and entry bundles of
@@ -56,7 +61,7 @@ func Handler(l Log, p Public) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := wellKnown{V: 1, Origin: v.Name(), LogKey: p.LogKey, Policy: p.Policy, Log: LogPath}
+	w := wellKnown{V: 1, Origin: v.Name(), LogKey: p.LogKey, Policy: p.Policy, Log: LogPath, Release: p.Release}
 	if p.Break != nil {
 		w.Break = BreakPath
 	}

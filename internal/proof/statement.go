@@ -56,6 +56,7 @@ type Policy struct {
 	Interval   string   `json:"interval"` // between batches, as Go prints durations
 	Slots      int      `json:"slots"`
 	Witnesses  string   `json:"witnesses"` // the policy text
+	Outside    []string `json:"outside"`   // witnesses that somebody else than the operator runs, as the operator says
 	Threshold  int      `json:"threshold"` // how many custodians a writ needs
 	Custodians []string `json:"custodians"`
 	Packs      []string `json:"packs"`
