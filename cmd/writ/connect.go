@@ -70,7 +70,7 @@ func openHere(ctx context.Context, cfg *config.Config) (*api.Client, func() erro
 	if err != nil {
 		return nil, nil, err
 	}
-	c := api.InProcess(api.Handler(rooms.Administration(programVersion(), nil)))
+	c := api.InProcess(api.Handler(rooms.Administration(programVersion(), nil, nil)))
 	return c, func() error {
 		c.Close()
 		return rooms.Close()

@@ -19,6 +19,7 @@ var serverHints = []hint{
 	{config.ErrNoData, "name it: --data DIR, or WRIT_DATA=DIR"},
 	{api.ErrNotRunning, "start it with writ serve --data DIR"},
 	{api.ErrCut, "its log says why it ended"},
+	{server.ErrRestored, "writ ledger recover lets it go on where it was; writ ledger break ends it in public"},
 	{folder.ErrNewer, "run the newer version of writ, or restore a backup made by this one"},
 	{folder.ErrNone, "a first writ serve --data DIR makes one"},
 	{folder.ErrForeign, "choose a folder that is missing or empty"},

@@ -54,6 +54,7 @@ func TestStories(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await":   await,
+			"batches": awaitBatches,
 			"flip":    flip,
 			"httpget": httpget,
 			"told":    toldDemo,
@@ -88,6 +89,32 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	ts.Fatalf("no server came up on %s", args[0])
+}
+
+// batches DATA N waits until the public log of a running server has published
+// N batches more.
+func awaitBatches(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: batches DATA N")
+	}
+	more, err := strconv.ParseUint(args[1], 10, 16)
+	ts.Check(err)
+	c, err := api.Dial(context.Background(), folder.Folder(ts.MkAbs(args[0])))
+	ts.Check(err)
+	defer c.Close()
+	until := uint64(0)
+	for range 1200 {
+		l, err := c.Ledger(context.Background())
+		ts.Check(err)
+		if until == 0 {
+			until = l.Batch + more
+		}
+		if l.Batch >= until {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("the public log does not go on")
 }
 
 // toldDemo FOLDER waits until the demo whose scratch folder lies in a folder

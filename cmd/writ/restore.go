@@ -12,6 +12,7 @@ import (
 
 	"writ/internal/api"
 	"writ/internal/config"
+	"writ/internal/folder"
 	"writ/internal/vault"
 )
 
@@ -87,6 +88,9 @@ func restore(ctx context.Context, cfg *config.Config, from, keys string) (restor
 	}
 	defer end()
 	r, err := vault.Restore(ctx, vault.RestoreOptions{From: from, Keys: keys, To: cfg.Data, Progress: report})
+	if err == nil {
+		err = folder.Folder(cfg.Data).MarkRestored()
+	}
 	return restored{
 		Made: r.Made, Data: cfg.Data, Files: r.Files, Bytes: r.Bytes, Keys: r.Keys,
 		Damaged: fileProblems(r.Damaged), Missing: fileProblems(r.Missing), Extra: append([]string{}, r.Extra...),
@@ -135,6 +139,9 @@ func tellRestored(cmd *cobra.Command, r restored, asJSON bool) error {
 		if err := writeJSON(out, r); err != nil {
 			return err
 		}
+	}
+	if marked, err := folder.Folder(r.Data).IsRestored(); err == nil && marked {
+		fmt.Fprintln(cmd.ErrOrStderr(), "writ: hint: its public log may have gone on since: run writ ledger recover before writ serve")
 	}
 	var failed error
 	if lost := len(r.Missing) + len(r.Damaged); lost > 0 {

@@ -27,7 +27,7 @@ func addServer(root *cobra.Command) {
 	config.AddFlags(flags, except("data")...)
 	root.AddCommand(
 		serveCommand(g), demoCommand(),
-		customerCommand(g), credentialCommand(g), bucketCommand(g), journalCommand(g),
+		customerCommand(g), credentialCommand(g), bucketCommand(g), journalCommand(g), ledgerCommand(g),
 		fsckCommand(g), reclaimCommand(g), backupCommand(g), restoreCommand(g),
 		caCommand(g), passphraseCommand(g), witnessCommand(),
 	)

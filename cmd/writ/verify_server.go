@@ -66,7 +66,7 @@ type serverCheck struct {
 	unlogged bool
 	maxAge   time.Duration
 
-	Server  []looked  `json:"checks"`
+	Server  []looked `json:"checks"`
 	Changes []change `json:"policy_changes"` // since the last visit
 	failed  error    // the first check that failed
 }
@@ -212,7 +212,7 @@ func (s *serverCheck) tell(w io.Writer, asJSON bool) error {
 			Server       string   `json:"server"`
 			Holds        bool     `json:"holds"`
 			TrustedFirst bool     `json:"trusted_first"`
-			Checks       []looked  `json:"checks"`
+			Checks       []looked `json:"checks"`
 			Changes      []change `json:"policy_changes"`
 		}{s.site.URL().String(), s.failed == nil, s.trusted, s.Server, s.Changes})
 	}

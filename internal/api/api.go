@@ -36,6 +36,7 @@ type Rooms struct {
 	Version string // of the program
 	// Server tells about the running server; nil when none is running.
 	Server func() Server
+	Ledger LedgerRoom // nil when no server is running
 	Now    func() time.Time
 	Log    *slog.Logger
 }
@@ -55,6 +56,7 @@ func Handler(rooms Rooms) http.Handler {
 	h.credentials(a)
 	h.buckets(a)
 	h.journal(a)
+	h.ledger(a)
 	h.upkeep(a)
 	h.fsck(a)
 	return mux
@@ -89,6 +91,8 @@ func (h handlers) server(a huma.API) {
 // Server is where a server listens.
 type Server struct {
 	Version   string     `json:"version"`
+	SHA256    string     `json:"sha256,omitempty" doc:"of the program that runs"`
+	Standing  string     `json:"standing,omitempty" doc:"logged, development or unlogged: what the public log says of the program"`
 	Data      string     `json:"data" doc:"the data folder"`
 	Process   int        `json:"process,omitempty"`
 	Started   *time.Time `json:"started,omitempty" doc:"absent when no server is running"`

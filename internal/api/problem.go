@@ -51,6 +51,7 @@ var kinds = []struct {
 	{vault.ErrNoSpace, http.StatusInsufficientStorage, "no-space", "make room on the disk; nothing was lost"},
 	{gate.ErrNoSpace, http.StatusInsufficientStorage, "no-space", "make room on the disk; nothing was lost"},
 	{seal.ErrRecipient, http.StatusUnprocessableEntity, "journal-key", "writ journal keygen FILE makes one"},
+	{errNoLedger, http.StatusConflict, "no-ledger", "start it with writ serve --data DIR"},
 	{errConfirm, http.StatusUnprocessableEntity, "not-confirmed", "confirm with the customer's name, exactly"},
 	{errRelative, http.StatusUnprocessableEntity, "relative-path", ""},
 	{context.Canceled, 499, "cancelled", ""},

@@ -2,8 +2,11 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"os"
 	"path/filepath"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -58,6 +61,7 @@ func (h handlers) backup(ctx context.Context, in BackupInput, e *events) (Backed
 	}
 	done, err := h.Vault.Backup(ctx, vault.BackupOptions{
 		Dir: in.Dir, Keys: in.Keys, KeysExpire: in.KeysExpire, Files: h.Folder.Extras(), Progress: e.progress,
+		Around: func(copyRecords func() error) error { return h.withLedger(ctx, in.Dir, copyRecords) },
 	})
 	if err != nil {
 		return BackedUp{}, err
@@ -67,6 +71,28 @@ func (h handlers) backup(ctx context.Context, in BackupInput, e *events) (Backed
 		out.Keys, out.KeysExpire = in.Keys, &in.KeysExpire
 	}
 	return out, nil
+}
+
+// withLedger copies the public log into a backup, as of the moment of its
+// records.
+func (h handlers) withLedger(ctx context.Context, dir string, copyRecords func() error) error {
+	both := func() error {
+		if err := copyRecords(); err != nil {
+			return err
+		}
+		from := h.Folder.Ledger()
+		if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err := os.CopyFS(filepath.Join(dir, filepath.Base(from)), os.DirFS(from)); err != nil {
+			return fmt.Errorf("couldn't copy the public log: %w", err)
+		}
+		return nil
+	}
+	if h.Ledger == nil {
+		return both()
+	}
+	return h.Ledger.Still(ctx, both)
 }
 
 // Reclaim brings back the space of what was deleted.

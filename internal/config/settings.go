@@ -27,6 +27,8 @@ type Config struct {
 	Plaintext bool
 	TLS       TLS
 	Journal   Journal
+	Ledger    Ledger
+	Release   Release
 	Upkeep    Upkeep
 	Log       Log
 	Trace     Trace
@@ -45,6 +47,21 @@ type TLS struct {
 type Journal struct {
 	Keep  time.Duration
 	Fsync bool
+}
+
+// Ledger is how the public log is kept.
+type Ledger struct {
+	Origin    string // name of a new log; "" for one of the server's own making
+	Interval  time.Duration
+	Slots     int
+	Witnesses string // file with the witness policy, "" for none
+	Outside   []string
+}
+
+// Release is which build the server says that it is.
+type Release struct {
+	Dir      string // folder of the release that is published, "" for none
+	Unlogged bool   // a release build may run that is in no release of its log
 }
 
 // Upkeep is how often the server looks after its store.
@@ -104,6 +121,13 @@ var settings = []Setting{
 	{"tls.directory", "URL", "the ACME authority's directory", "https://acme-v02.api.letsencrypt.org/directory", httpURL(func(c *Config) *string { return &c.TLS.Directory })},
 	{"journal.keep", "DURATION", "how long journal entries are kept; heads are kept for ever", "90d", duration(time.Hour, 100*365*24*time.Hour, func(c *Config) *time.Duration { return &c.Journal.Keep })},
 	{"journal.fsync", "BOOL", "have each use of a key on the disk before the key is released, for all customers, instead of within a second", "false", boolean(func(c *Config) *bool { return &c.Journal.Fsync })},
+	{"ledger.origin", "NAME", "name of the public log (ledger.quayside.example), fixed at the first start; else the server makes one up", "", origin},
+	{"ledger.interval", "DURATION", "time between two batches of the public log; it is public, and part of what verifiers hold the server to", "1m", duration(time.Second, time.Hour, func(c *Config) *time.Duration { return &c.Ledger.Interval })},
+	{"ledger.slots", "NUMBER", "places of a batch, used or not: what happens more often in an interval waits for the next", "1024", number(2, 1<<16, func(c *Config) *int { return &c.Ledger.Slots })},
+	{"ledger.witnesses", "FILE", "witness policy of the public log: lines of witnesses, groups and their quorum (docs/ledger.md); read at the start", "", text(func(c *Config) *string { return &c.Ledger.Witnesses })},
+	{"ledger.outside", "NAME,…", "those witnesses of the policy that somebody else runs; public, and warned of when there is none", "", list(witnessName, func(c *Config) *[]string { return &c.Ledger.Outside })},
+	{"release.dir", "DIR", "folder of the release that this program is of, as make release wrote it; it is published, and its source served", "", text(func(c *Config) *string { return &c.Release.Dir })},
+	{"release.unlogged", "BOOL", "run a release build that is in no release of the public log; the log says so", "false", boolean(func(c *Config) *bool { return &c.Release.Unlogged })},
 	{"upkeep.lifecycle", "DURATION", "how often the server looks whether a day has begun on which lifecycle rules apply", "10m", duration(time.Second, 30*24*time.Hour, func(c *Config) *time.Duration { return &c.Upkeep.Lifecycle })},
 	{"upkeep.reclaim", "DURATION", "how often the space of deleted objects is reclaimed", "10m", duration(time.Second, 30*24*time.Hour, func(c *Config) *time.Duration { return &c.Upkeep.Reclaim })},
 	{"log.format", "text|json", "form of the log on standard error", "text", oneOf(func(c *Config) *string { return &c.Log.Format }, "text", "json")},
@@ -192,6 +216,35 @@ func boolean(field func(*Config) *bool) func(*Config, string) error {
 		}
 		return nil
 	}
+}
+
+func number(low, high int, field func(*Config) *int) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < low || n > high {
+			return fmt.Errorf("%q is not a number from %d to %d", v, low, high)
+		}
+		*field(c) = n
+		return nil
+	}
+}
+
+var originForm = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*[a-z0-9](/[a-z0-9][a-z0-9._-]*)*$`)
+
+// origin takes the name of a log: a URL without scheme (c2sp.org/tlog-checkpoint).
+func origin(c *Config, v string) error {
+	if v != "" && (len(v) > 128 || !originForm.MatchString(v)) {
+		return fmt.Errorf("%q is not the name of a log (a host, and a path if need be, in lower case)", v)
+	}
+	c.Ledger.Origin = v
+	return nil
+}
+
+func witnessName(v string) error {
+	if len(v) > 200 || strings.ContainsAny(v, " \t+#") {
+		return fmt.Errorf("%q is not the name of a witness", v)
+	}
+	return nil
 }
 
 func oneOf(field func(*Config) *string, values ...string) func(*Config, string) error {

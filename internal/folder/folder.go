@@ -7,6 +7,7 @@
 //	journal/       every use of a key, sealed (gate)
 //	records/       names and metadata, encrypted (records)
 //	blobs/         objects, sealed (blob)
+//	ledger/        the public log, and its key, sealed
 //	ca.pem         certificate of the server's own authority
 //	ca.key.sealed  that authority's key, sealed
 //	tls/acme/      certificates by ACME and their keys, sealed
@@ -50,10 +51,36 @@ type Folder string
 func (f Folder) Records() string { return filepath.Join(string(f), "records") }
 func (f Folder) Blobs() string   { return filepath.Join(string(f), "blobs") }
 func (f Folder) Keys() string    { return filepath.Join(string(f), "keys") }
-func (f Folder) CA() string      { return filepath.Join(string(f), "ca.pem") }
-func (f Folder) CAKey() string   { return filepath.Join(string(f), "ca.key.sealed") }
-func (f Folder) ACME() string    { return filepath.Join(string(f), "tls", "acme") }
-func (f Folder) Socket() string  { return filepath.Join(string(f), "admin.sock") }
+func (f Folder) Ledger() string  { return filepath.Join(string(f), "ledger") }
+
+// Restored is a file that says that the folder came from a backup: its public
+// log may have gone on since, and must not go on from here as if it had not.
+func (f Folder) Restored() string { return filepath.Join(f.Ledger(), "restored") }
+
+// MarkRestored makes that file, if a public log came with the backup.
+func (f Folder) MarkRestored() error {
+	if _, err := os.Stat(f.Ledger()); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return WriteFile(f.Restored(), []byte("this folder came from a backup\n"), 0o600)
+}
+
+// IsRestored says whether the mark is there.
+func (f Folder) IsRestored() (bool, error) {
+	_, err := os.Lstat(f.Restored())
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("couldn't look for %s: %w", f.Restored(), err)
+	}
+	return true, nil
+}
+
+func (f Folder) CA() string     { return filepath.Join(string(f), "ca.pem") }
+func (f Folder) CAKey() string  { return filepath.Join(string(f), "ca.key.sealed") }
+func (f Folder) ACME() string   { return filepath.Join(string(f), "tls", "acme") }
+func (f Folder) Socket() string { return filepath.Join(string(f), "admin.sock") }
 
 // Check returns nil if the folder exists and this program can read it,
 // [ErrNone], [ErrNewer] or [ErrDamaged]. It changes nothing.

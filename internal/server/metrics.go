@@ -18,7 +18,7 @@ type measures struct {
 	requests *prometheus.HistogramVec
 }
 
-func newMeasures(rooms *Rooms, version string) *measures {
+func newMeasures(rooms *Rooms, l *Ledger, version string) *measures {
 	m := &measures{registry: prometheus.NewRegistry(), requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "writ_s3_request_seconds", Help: "Time from an S3 request's head to its answer.",
 		Buckets: prometheus.ExponentialBuckets(0.0005, 4, 9), // 0.5 ms to 33 s
@@ -41,6 +41,7 @@ func newMeasures(rooms *Rooms, version string) *measures {
 		gauge("writ_records_log_bytes", "Bytes that a start would replay.", func() float64 { return float64(rooms.Records.Stats().LogBytes) }),
 		gauge("writ_records_memory_bytes", "Bytes of memory that the records use.", func() float64 { return float64(rooms.Records.Stats().MemoryUsed) }),
 	)
+	l.measure(m.registry)
 	return m
 }
 

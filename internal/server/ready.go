@@ -6,8 +6,13 @@ import (
 	"sync/atomic"
 )
 
-// readiness says why the server is not ready; "" when it is.
-type readiness struct{ reason atomic.Pointer[string] }
+// readiness says why the server is not ready; "" when it is. What keeps the
+// ledger from publishing is said beside it: owners read and write all the same,
+// so that nobody takes the server out of service for it.
+type readiness struct {
+	reason atomic.Pointer[string]
+	ledger func() string // nil or "" when it publishes
+}
 
 func (r *readiness) set(reason string) { r.reason.Store(&reason) }
 
@@ -22,6 +27,12 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	fmt.Fprintln(w, "ready")
+	if r.ledger == nil {
+		return
+	}
+	if trouble := r.ledger(); trouble != "" {
+		fmt.Fprintln(w, "ledger: "+trouble)
+	}
 }
 
 // healthy answers /healthz: the process runs and answers.

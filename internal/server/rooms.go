@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
+	"writ"
 	"writ/internal/api"
 	"writ/internal/blob"
 	"writ/internal/config"
@@ -29,6 +31,10 @@ type Rooms struct {
 	now     func() time.Time
 	log     *slog.Logger
 	failed  chan error // gets the error after which the records refuse to write
+
+	// keysChanged is told of customers whose keys changed, once somebody has
+	// put a function there.
+	keysChanged atomic.Pointer[func(writ.CustomerID)]
 }
 
 // OpenRooms opens a data folder; with create it makes a new one if the folder
@@ -58,6 +64,11 @@ const blobReserve = 64 << 20
 func (r *Rooms) open(cfg *config.Config, unseal gate.Unsealer) (err error) {
 	r.Gate, err = gate.Open(gate.Config{
 		Dir: cfg.Data, Unseal: unseal, KEKTTL: cfg.KeyTTL, JournalKeep: cfg.Journal.Keep, JournalFsync: cfg.Journal.Fsync, Now: r.now, Log: r.log,
+		KeysChanged: func(id writ.CustomerID) {
+			if tell := r.keysChanged.Load(); tell != nil {
+				(*tell)(id)
+			}
+		},
 	})
 	if err != nil {
 		return err
@@ -100,7 +111,8 @@ func (r *Rooms) Close() error {
 }
 
 // Administration is the rooms as the administration sees them; running tells
-// where the server listens, or is nil.
-func (r *Rooms) Administration(version string, running func() api.Server) api.Rooms {
-	return api.Rooms{Vault: r.Vault, Gate: r.Gate, Folder: r.Folder, Version: version, Server: running, Now: r.now, Log: r.log}
+// where the server listens, and ledger is its public log; both are nil without
+// a server.
+func (r *Rooms) Administration(version string, running func() api.Server, ledger api.LedgerRoom) api.Rooms {
+	return api.Rooms{Vault: r.Vault, Gate: r.Gate, Folder: r.Folder, Version: version, Server: running, Ledger: ledger, Now: r.now, Log: r.log}
 }

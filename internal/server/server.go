@@ -40,6 +40,8 @@ type Server struct {
 	log     *slog.Logger
 	started time.Time
 	rooms   *Rooms
+	ledger  *Ledger
+	program *program
 	certs   certs.Source // nil with plaintext
 	front   *s3.Front
 	web     *http.Server
@@ -90,11 +92,18 @@ func (s *Server) start(unseal gate.Unsealer) (err error) {
 	if s.rooms, err = OpenRooms(s.cfg, unseal, true, s.log); err != nil {
 		return err
 	}
+	if s.ledger, err = OpenLedger(context.Background(), s.rooms, s.cfg.Ledger, s.log); err != nil {
+		return err
+	}
+	if err := s.openProgram(context.Background()); err != nil {
+		return err
+	}
 	if s.tracing, err = openTracing(s.cfg.Trace, s.version); err != nil {
 		return err
 	}
 	debug.FreeOSMemory() // argon2id has taken 64 MiB and more, once
-	s.measure = newMeasures(s.rooms, s.version)
+	s.ready.ledger = s.ledger.Trouble
+	s.measure = newMeasures(s.rooms, s.ledger, s.version)
 	if err := s.listen(); err != nil {
 		return err
 	}
@@ -102,6 +111,9 @@ func (s *Server) start(unseal gate.Unsealer) (err error) {
 		return err
 	}
 	if err := s.serve(); err != nil {
+		return err
+	}
+	if err := s.ledger.Start(s.ledger.Enforced(s.program.standing.Public()), s.program.publish); err != nil {
 		return err
 	}
 	s.idle = s.keepUp()
@@ -156,16 +168,20 @@ func (s *Server) serve() (err error) {
 		s3Listener = s.secure(wire.Listen(l.s3), "http/1.1")
 		webListener = s.secure(l.web, "h2", "http/1.1")
 	}
-	s.front, err = s3.New(s3.Config{Vault: s.rooms.Vault, Region: s.cfg.Region, Log: s.log, Requests: s.answered})
+	s.front, err = s3.New(s3.Config{Vault: s.rooms.Vault, Region: s.cfg.Region, Log: s.log, Requests: s.answered, Journal: s.ownJournal})
 	if err != nil {
 		return fmt.Errorf("couldn't make the S3 front: %w", err)
 	}
-	s.web = &http.Server{Handler: s.webPages(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, ErrorLog: quiet(s.log)}
+	pages, err := s.webPages()
+	if err != nil {
+		return err
+	}
+	s.web = &http.Server{Handler: pages, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, ErrorLog: quiet(s.log)}
 	s.metrics = &http.Server{Handler: s.metricsPages(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: quiet(s.log)}
 	s.background("s3", func() error { return s.front.Serve(s3Listener) })
 	s.background("web", func() error { return s.web.Serve(webListener) })
 	s.background("metrics", func() error { return s.metrics.Serve(l.metrics) })
-	s.admin, err = api.Serve(s.rooms.Folder, api.Handler(s.rooms.Administration(s.version, s.Status)))
+	s.admin, err = api.Serve(s.rooms.Folder, api.Handler(s.rooms.Administration(s.version, s.Status, s.ledger)))
 	return err
 }
 
@@ -193,6 +209,7 @@ func (s *Server) Status() api.Server {
 	out := api.Server{
 		Version: s.version, Data: s.cfg.Data, Process: os.Getpid(), Started: &started,
 		S3: s.s3Addr.String(), Web: s.webAddr.String(), Metrics: s.metricsAddr.String(),
+		SHA256: s.program.SHA256, Standing: string(s.program.standing),
 		Region: s.cfg.Region, Plaintext: s.cfg.Plaintext, Endpoint: s.endpoint(),
 	}
 	if s.ownAuthority() {
@@ -263,6 +280,9 @@ func (s *Server) Stop() error {
 		s.log.Warn("requests were cut off when the drain time was over", "listeners", late)
 	}
 	var errs []error
+	if s.ledger != nil {
+		errs = append(errs, s.ledger.Close())
+	}
 	if s.certs != nil {
 		errs = append(errs, s.certs.Close())
 	}

@@ -1,22 +1,88 @@
 package server
 
 import (
+	"bytes"
 	_ "embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"io/fs"
 	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"writ/internal/ledger"
 )
 
 //go:embed web.html
-var page []byte
+var page string
 
-// webPages is what the web listener serves: one page, and /healthz.
-func (s *Server) webPages() http.Handler {
+var pageTemplate = template.Must(template.New("page").Parse(page))
+
+// webPages is what the web listener serves: one page, the public log, the
+// release and its source, and /healthz.
+func (s *Server) webPages() (http.Handler, error) {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Write(page)
-	})
+	mux.HandleFunc("GET /{$}", s.frontPage)
+	public, err := s.ledger.pages(s.program.says())
+	if err != nil {
+		return nil, err
+	}
+	mux.Handle(ledger.LogPath, public)
+	mux.Handle(ledger.WellKnownPath, public)
+	s.program.pages(mux)
 	mux.HandleFunc("GET /healthz", healthy)
-	return headers(mux)
+	return headers(mux), nil
+}
+
+// pages serve the public log to anybody.
+func (l *Ledger) pages(released string) (http.Handler, error) {
+	p := ledger.Public{LogKey: l.Key, Policy: l.Policy(), Release: released}
+	explanation, err := os.ReadFile(filepath.Join(l.rooms.Folder.Ledger(), "break"))
+	switch {
+	case err == nil:
+		p.Break = explanation
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("couldn't read the explanation of a break: %w", err)
+	}
+	return ledger.Handler(l.Log, p)
+}
+
+// shownWitness is a witness as the page shows it.
+type shownWitness struct {
+	Name     string
+	Outside  bool
+	Cosigned *time.Time
+}
+
+func (s *Server) frontPage(w http.ResponseWriter, r *http.Request) {
+	l := s.ledger.Status()
+	show := struct {
+		Interval, Stopped, Waiting, Origin, Key, URL string
+		Size                                         uint64
+		BatchAt                                      *time.Time
+		Witnesses                                    []shownWitness
+		AnyOutside, Source                           bool
+	}{
+		Interval: l.Interval, Stopped: l.Stopped, Waiting: l.Waiting, Origin: l.Origin, Key: l.Key, URL: "https://" + r.Host,
+		Size: l.Size, BatchAt: l.BatchAt, AnyOutside: len(l.Outside) > 0, Source: s.program.source != nil,
+	}
+	outside := map[string]bool{}
+	for _, name := range l.Outside {
+		outside[name] = true
+	}
+	for _, witness := range l.Witnesses {
+		show.Witnesses = append(show.Witnesses, shownWitness{witness.Name, outside[witness.Name], witness.Cosigned})
+	}
+	var body bytes.Buffer
+	if err := pageTemplate.Execute(&body, show); err != nil {
+		http.Error(w, "couldn't make the page", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Write(body.Bytes())
 }
 
 // headers forbids what the page doesn't need, which is everything but its own

@@ -25,6 +25,9 @@ type BackupOptions struct {
 	// in the backup, such as "version" or "tls/ca.pem"; one that is missing is
 	// left out.
 	Files map[string]string
+	// Around, if not nil, runs the copy of the records, and copies beside it
+	// what must be as of the same moment.
+	Around func(copyRecords func() error) error
 
 	Progress Progress
 }
@@ -110,8 +113,13 @@ func (v *Vault) copyRooms(ctx context.Context, o BackupOptions, done *BackedUp) 
 	defer release()
 	done.Made = v.now().UTC()
 	o.Progress.report("records", 0, 0)
-	if err := v.records.Checkpoint(ctx, filepath.Join(o.Dir, recordsFolder)); err != nil {
-		return fmt.Errorf("couldn't copy records: %w", recordsError(err))
+	around := o.Around
+	if around == nil {
+		around = func(copyRecords func() error) error { return copyRecords() }
+	}
+	err := around(func() error { return recordsError(v.records.Checkpoint(ctx, filepath.Join(o.Dir, recordsFolder))) })
+	if err != nil {
+		return fmt.Errorf("couldn't copy records: %w", err)
 	}
 	o.Progress.report("blobs", 0, 0)
 	if _, err := v.blobs.Checkpoint(ctx, filepath.Join(o.Dir, blobsFolder)); err != nil {
