@@ -3,7 +3,6 @@ package invariants
 import (
 	"fmt"
 	"go/ast"
-	"go/token"
 	"go/types"
 	"os"
 	"slices"
@@ -11,9 +10,10 @@ import (
 	"testing"
 
 	"golang.org/x/tools/go/callgraph"
-	"golang.org/x/tools/go/callgraph/rta"
 	"golang.org/x/tools/go/packages"
 	"golang.org/x/tools/go/ssa"
+
+	"writ/internal/codemap"
 )
 
 // findings are what breaks the invariant, each one a sentence.
@@ -40,14 +40,14 @@ func chain(t *testing.T) (all []link) {
 
 // allows tells whether the function of that name, in that package, is named.
 func (l link) allows(function, pkg string) bool {
-	return slices.Contains(l.callers, function) || slices.Contains(l.callers, short(pkg))
+	return slices.Contains(l.callers, function) || slices.Contains(l.callers, codemap.Short(pkg))
 }
 
 // checkChain looks at every link of the chain in three ways.
 func (p *program) checkChain(t *testing.T) (f findings) {
-	graph := p.callGraph()
+	graph := p.RTA()
 	for _, l := range chain(t) {
-		target := p.object(l.function)
+		target, _ := p.Object(l.function).(*types.Func)
 		if target == nil {
 			f.add("%s is gone, or is no package function", l.function)
 			continue
@@ -64,10 +64,10 @@ func (p *program) checkChain(t *testing.T) (f findings) {
 // sees generic code too.
 func (p *program) checkSource(l link, target *types.Func, f *findings) {
 	seen := 0
-	for _, pkg := range p.pkgs {
+	for _, pkg := range p.Pkgs {
 		for _, file := range pkg.Syntax {
 			for _, decl := range file.Decls {
-				name := shorten(declName(pkg, decl))
+				name := codemap.Shorten(declName(pkg, decl))
 				called := calledIdents(decl)
 				ast.Inspect(decl, func(n ast.Node) bool {
 					id, ok := n.(*ast.Ident)
@@ -75,7 +75,7 @@ func (p *program) checkSource(l link, target *types.Func, f *findings) {
 						return true
 					}
 					seen++
-					at := p.at(pkg.Fset, id.Pos())
+					at := p.At(id.Pos())
 					if !called[id] {
 						f.add("%s: %s is used as a value", at, l.function)
 					} else if !l.allows(name, pkg.PkgPath) {
@@ -127,15 +127,10 @@ func declName(pkg *packages.Package, decl ast.Decl) string {
 	return pkg.PkgPath + " (outside functions)"
 }
 
-func (p *program) at(set *token.FileSet, pos token.Pos) string {
-	at := set.Position(pos)
-	return fmt.Sprintf("%s:%d", strings.TrimPrefix(at.Filename, p.root+"/"), at.Line)
-}
-
 // checkSSA looks at every operand of every instruction, wrappers and bound
 // methods included.
 func (p *program) checkSSA(l link, target *types.Func, f *findings) {
-	for fn := range p.all {
+	for fn := range p.All() {
 		for _, b := range fn.Blocks {
 			for _, instr := range b.Instrs {
 				var static *ssa.Function
@@ -149,9 +144,9 @@ func (p *program) checkSSA(l link, target *types.Func, f *findings) {
 					}
 					switch _, deferred := instr.(*ssa.Call); {
 					case static != used || i != 0 || !deferred:
-						f.add("SSA: %s holds %s as a value", shorten(fn.String()), l.function)
-					case fn.Synthetic != "" || !l.allows(shorten(outermost(fn).String()), pkgPath(fn)):
-						f.add("SSA: %s calls %s", shorten(fn.String()), l.function)
+						f.add("SSA: %s holds %s as a value", codemap.Shorten(fn.String()), l.function)
+					case fn.Synthetic != "" || !l.allows(codemap.Shorten(codemap.Outermost(fn).String()), codemap.PkgPath(fn)):
+						f.add("SSA: %s calls %s", codemap.Shorten(fn.String()), l.function)
 					}
 				}
 			}
@@ -162,33 +157,6 @@ func (p *program) checkSSA(l link, target *types.Func, f *findings) {
 func isClosure(call ssa.CallInstruction) bool {
 	_, ok := call.Common().Value.(*ssa.MakeClosure)
 	return ok
-}
-
-// outermost is the declared function that a literal is in.
-func outermost(fn *ssa.Function) *ssa.Function {
-	for fn.Parent() != nil {
-		fn = fn.Parent()
-	}
-	return fn
-}
-
-func pkgPath(fn *ssa.Function) string {
-	if fn.Pkg == nil {
-		return ""
-	}
-	return fn.Pkg.Pkg.Path()
-}
-
-// callGraph is the second view: RTA from every function of the module, main
-// and whatever other modules may call back.
-func (p *program) callGraph() *callgraph.Graph {
-	var roots []*ssa.Function
-	for fn := range p.all {
-		if ours(pkgPath(fn)) && fn.Blocks != nil && fn.TypeParams().Len() == len(fn.TypeArgs()) {
-			roots = append(roots, fn)
-		}
-	}
-	return rta.Analyze(roots, true).CallGraph
 }
 
 func (p *program) checkGraph(l link, target *types.Func, graph *callgraph.Graph, f *findings) {
@@ -202,8 +170,8 @@ func (p *program) checkGraph(l link, target *types.Func, graph *callgraph.Graph,
 				continue // RTA's own root
 			}
 			callers++
-			name := shorten(outermost(in.Caller.Func).String())
-			if in.Site.Common().StaticCallee() == nil || !l.allows(name, pkgPath(in.Caller.Func)) {
+			name := codemap.Shorten(codemap.Outermost(in.Caller.Func).String())
+			if in.Site.Common().StaticCallee() == nil || !l.allows(name, codemap.PkgPath(in.Caller.Func)) {
 				f.add("call graph: %s reaches %s", name, l.function)
 			}
 		}
@@ -211,71 +179,6 @@ func (p *program) checkGraph(l link, target *types.Func, graph *callgraph.Graph,
 	if callers == 0 && strings.Contains(l.callers[0], ".") {
 		f.add("call graph: nothing reaches %s", l.function)
 	}
-}
-
-// barred are packages that reach what the types do not show.
-var barred = []string{"reflect", "unsafe", "plugin", "text/template", "html/template", "net/rpc", "encoding/gob"}
-
-// checkImports looks at what packages import: arrows, ciphers, reflection.
-func (p *program) checkImports(t *testing.T) (f findings) {
-	rank := map[string]int{}
-	for i, line := range lines(t, "rooms.txt") {
-		for _, room := range strings.Fields(line) {
-			rank[room] = i
-		}
-	}
-	for _, pkg := range p.pkgs {
-		room, ranked := roomOf(pkg.PkgPath, rank)
-		for path := range pkg.Imports {
-			if path == "crypto/cipher" && !within(pkg.PkgPath, "internal/seal") && !within(pkg.PkgPath, "internal/records") {
-				f.add("%s imports crypto/cipher", short(pkg.PkgPath))
-			}
-			if within(pkg.PkgPath, "internal/gate") && slices.Contains(barred, path) {
-				f.add("%s imports %s", short(pkg.PkgPath), path)
-			}
-			if !ours(path) || !ranked {
-				continue
-			}
-			other, ok := roomOf(path, rank)
-			if ok && other != room && rank[other] <= rank[room] {
-				f.add("%s imports %s, which is not below it", short(pkg.PkgPath), short(path))
-			}
-			if !ok {
-				f.add("%s imports %s, which rooms.txt doesn't place", short(pkg.PkgPath), short(path))
-			}
-		}
-		if !ranked && strings.HasPrefix(short(pkg.PkgPath), "internal/") && !within(pkg.PkgPath, "internal/invariants") {
-			f.add("rooms.txt doesn't place %s", short(pkg.PkgPath))
-		}
-	}
-	return f
-}
-
-// roomOf is the room that a package is, or is inside of.
-func roomOf(path string, rank map[string]int) (string, bool) {
-	path = short(path)
-	for room := range rank {
-		if path == room || room != "." && strings.HasPrefix(path, room+"/") {
-			return room, true
-		}
-	}
-	return "", false
-}
-
-// checkDirectives looks for compiler directives that go around the types.
-func (p *program) checkDirectives() (f findings) {
-	for _, pkg := range p.pkgs {
-		for _, file := range pkg.Syntax {
-			for _, group := range file.Comments {
-				for _, c := range group.List {
-					if strings.HasPrefix(c.Text, "//go:linkname") || within(pkg.PkgPath, "internal/gate") && strings.HasPrefix(c.Text, "//go:cgo") {
-						f.add("%s: %s", p.at(pkg.Fset, c.Pos()), c.Text)
-					}
-				}
-			}
-		}
-	}
-	return f
 }
 
 // checkAPI compares what gate and its rooms export with the golden list.
@@ -296,8 +199,8 @@ func (p *program) checkAPI(t *testing.T) (f findings) {
 
 // api lists what gate, keyring and journal export, sorted.
 func (p *program) api() (all []string) {
-	for _, pkg := range p.pkgs {
-		if within(pkg.PkgPath, "internal/gate") {
+	for _, pkg := range p.Pkgs {
+		if codemap.Within(pkg.PkgPath, "internal/gate") {
 			all = append(all, exported(pkg.Types)...)
 		}
 	}
@@ -306,9 +209,9 @@ func (p *program) api() (all []string) {
 }
 
 func exported(pkg *types.Package) (all []string) {
-	room := short(pkg.Path())
+	room := codemap.Short(pkg.Path())
 	show := func(o types.Object) string {
-		return shorten(types.ObjectString(o, func(p *types.Package) string { return p.Path() }))
+		return codemap.Shorten(types.ObjectString(o, func(p *types.Package) string { return p.Path() }))
 	}
 	for _, name := range pkg.Scope().Names() {
 		o := pkg.Scope().Lookup(name)
@@ -320,7 +223,7 @@ func exported(pkg *types.Package) (all []string) {
 		if isType { // its fields and methods follow, one by one
 			text = "type " + room + "." + name
 			if tn.IsAlias() {
-				text += " = " + shorten(types.TypeString(types.Unalias(o.Type()), nil))
+				text += " = " + codemap.Shorten(types.TypeString(types.Unalias(o.Type()), nil))
 			}
 		}
 		all = append(all, text)

@@ -1,6 +1,8 @@
 // Package invariants holds no code that runs in the server. Its tests load
-// the whole program as the compiler sees it and prove what no unit test can:
-// that no key opens outside the gate.
+// the whole program as the compiler sees it ([writ/internal/codemap]), once,
+// and prove what no unit test can: that no key opens outside the gate, and
+// that what is not meant to be seen is seen by none but the declared rooms
+// ([writ/internal/datamap]).
 //
 // # Invariant 1
 //
@@ -14,7 +16,8 @@
 //     does not come in unseen.
 //   - gate and all below it use no reflect, unsafe, plugin, template or
 //     linkname.
-//   - Only seal and records import crypto/cipher.
+//   - Only seal and records import ciphers.
+//   - No file of ours uses unsafe, cgo, linkname, plugin or assembly.
 //   - Rooms import downward only, as testdata/rooms.txt orders them.
 //
 // Each is looked at twice: in the source's types and in SSA with its call
