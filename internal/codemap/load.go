@@ -27,9 +27,10 @@ type Program struct {
 	outside map[string]*types.Package // of other modules, by path
 
 	// Made when they are first asked for.
-	ssa   *ssa.Program
-	all   map[*ssa.Function]bool
-	graph *callgraph.Graph
+	ssa      *ssa.Program
+	all      map[*ssa.Function]bool
+	graph    *callgraph.Graph
+	products map[string]*Program
 }
 
 // Broken are a program's errors of compilation: nothing is proven of it.
@@ -154,6 +155,9 @@ func (p *Program) RTA() *callgraph.Graph {
 // Product is the program without its tools: what command, "cmd/writ", needs of
 // the module.
 func (p *Program) Product(command string) *Program {
+	if have := p.products[command]; have != nil {
+		return have
+	}
 	byPath := map[string]*packages.Package{}
 	for _, pkg := range p.Pkgs {
 		byPath[pkg.PkgPath] = pkg
@@ -173,7 +177,11 @@ func (p *Program) Product(command string) *Program {
 		}
 	}
 	need(module + "/" + command)
-	return p.with(product)
+	if p.products == nil {
+		p.products = map[string]*Program{}
+	}
+	p.products[command] = p.with(product)
+	return p.products[command]
 }
 
 // At is where pos is: "internal/gate/use.go:48".

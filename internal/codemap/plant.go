@@ -47,11 +47,17 @@ func (p *Program) Plant(files map[string]string, rooms ...string) (*Program, err
 	}
 	checked := map[string]*packages.Package{}
 	var broken Broken
+	entered := map[string]bool{}
 	var check func(pkgPath string) *packages.Package
 	check = func(pkgPath string) *packages.Package {
 		if pkg, done := checked[pkgPath]; done {
 			return pkg
 		}
+		if entered[pkgPath] {
+			broken = append(broken, Short(pkgPath)+" imports itself by a circle")
+			return nil
+		}
+		entered[pkgPath] = true
 		pkg, changed := fresh[pkgPath]
 		if !changed {
 			if pkg = old[pkgPath]; pkg == nil {

@@ -12,7 +12,7 @@ import (
 	"writ/internal/codemap"
 )
 
-var update = flag.Bool("update", false, "rewrite testdata/gate-api.txt")
+var update = flag.Bool("update", false, "rewrite testdata/gate-api.txt and the excerpt in docs/data-handling.md")
 
 // TestInvariant1 holds for the whole program: no key opens outside the gate.
 func TestInvariant1(t *testing.T) {
@@ -53,11 +53,7 @@ func TestNothingAroundTheTypes(t *testing.T) {
 // testdata/doors begins with where it is planted, and with a part of what must
 // be found.
 func TestPlantedDoorsAreFound(t *testing.T) {
-	doors, err := filepath.Glob("testdata/doors/*.go.txt")
-	if err != nil || len(doors) < 2 {
-		t.Fatalf("%d doors, %v", len(doors), err)
-	}
-	for _, door := range doors {
+	for _, door := range glob(t, "testdata/doors/*.go.txt") {
 		t.Run(strings.TrimSuffix(filepath.Base(door), ".go.txt"), func(t *testing.T) {
 			source := text(t, door)
 			where := directive(t, source, "// plant: ")[0]

@@ -71,3 +71,13 @@ func text(t *testing.T, path string) string {
 	}
 	return string(b)
 }
+
+// glob lists files of testdata, of which there must be some.
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	names, err := filepath.Glob(pattern)
+	if err != nil || len(names) < 2 {
+		t.Fatalf("%s: %d files, %v", pattern, len(names), err)
+	}
+	return names
+}
