@@ -55,6 +55,7 @@ func TestStories(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await":   await,
 			"batches": awaitBatches,
+			"address": address,
 			"flip":    flip,
 			"httpget": httpget,
 			"told":    toldDemo,
@@ -89,6 +90,21 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	ts.Fatalf("no server came up on %s", args[0])
+}
+
+// address DATA sets S3_URL and WEB_URL to where the server on a data folder
+// listens.
+func address(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: address DATA")
+	}
+	c, err := api.Dial(context.Background(), folder.Folder(ts.MkAbs(args[0])))
+	ts.Check(err)
+	defer c.Close()
+	at, err := c.Server(context.Background())
+	ts.Check(err)
+	ts.Setenv("S3_URL", "https://"+at.S3)
+	ts.Setenv("WEB_URL", "https://"+at.Web)
 }
 
 // batches DATA N waits until the public log of a running server has published

@@ -42,7 +42,7 @@ func (r *Reader) Unseal(id *seal.Identity) { r.id = id }
 // NewReader reads a bundle's header. Errors: [ErrForm], [ErrCut],
 // [access.ErrChain], those of r.
 func NewReader(r io.Reader) (*Reader, error) {
-	out := &Reader{in: bufio.NewReaderSize(r, maxSealed)}
+	out := &Reader{in: bufio.NewReaderSize(r, maxLine)}
 	b, err := out.line()
 	if err != nil {
 		return nil, err
@@ -161,15 +161,23 @@ func (r *Reader) entry(stored []byte) (Item, error) {
 	return Item{Entry: &e}, err
 }
 
-// line reads a line without its end. It is valid until the next.
+// line reads a line without its end. It is valid until the next. Only one with a
+// sealed segment may be long.
 func (r *Reader) line() ([]byte, error) {
 	b, err := r.in.ReadSlice('\n')
-	long := len(b) > maxLine && !bytes.HasPrefix(b, []byte(`{"sealed":{`))
+	if errors.Is(err, bufio.ErrBufferFull) && bytes.HasPrefix(b, []byte(`{"sealed":{`)) {
+		b = bytes.Clone(b)
+		for errors.Is(err, bufio.ErrBufferFull) && len(b) < maxSealed {
+			var more []byte
+			more, err = r.in.ReadSlice('\n')
+			b = append(b, more...)
+		}
+	}
 	switch {
-	case err == nil && !long:
+	case err == nil:
 		return b[:len(b)-1], nil
-	case long || errors.Is(err, bufio.ErrBufferFull):
-		return nil, fmt.Errorf("%w: a line has more than %d bytes", ErrForm, maxLine)
+	case errors.Is(err, bufio.ErrBufferFull):
+		return nil, fmt.Errorf("%w: a line has more than %d bytes", ErrForm, len(b))
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, fmt.Errorf("%w: it has no end", ErrCut)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 
 	"writ"
@@ -157,6 +158,9 @@ func TestSealed(t *testing.T) {
 		t.Error(err)
 	} else if _, _, _, _, err := readAll(b, id); err == nil {
 		t.Error("a batch that shows another journal was believed")
+	}
+	if _, _, _, _, err := readAll(append(slices.Clone(whole[:bytes.IndexByte(whole, '\n')+1]), bytes.Repeat([]byte(`{"sealed":{`), maxSealed/8)...), id); !errors.Is(err, ErrForm) {
+		t.Errorf("an endless segment: %v", err)
 	}
 	for at := range len(one.Segment) / 211 {
 		bad := *one

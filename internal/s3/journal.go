@@ -3,6 +3,7 @@ package s3
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -25,6 +26,10 @@ type JournalAsk struct {
 	After     uint64 // entries with a higher number
 	FromBatch uint64 // batches of the ledger with this number or a higher one
 }
+
+// ErrNotKept: the entry that a customer wants its journal to go on with is not
+// kept any more, or was never there.
+var ErrNotKept = errors.New("the journal does not go on there")
 
 // A Journal prepares the journal of the session's own customer, as a bundle
 // (docs/ledger.md). What is returned writes it; an error while it does is a
@@ -60,7 +65,11 @@ func (b *adapter) getJournal(ctx fiber.Ctx, journal Journal) (*controllers.Respo
 	}
 	// The bundle is written when the request's memory is another's already.
 	write, err := journal(b.ctx, session, ask)
+	if errors.Is(err, ErrNotKept) {
+		return &controllers.Response{}, s3err.GetAPIError(s3err.ErrInvalidRange)
+	}
 	if err != nil {
+		b.log.Error("couldn't give a customer its journal", "request", session.Request, "error", err.Error())
 		return &controllers.Response{}, errorOf(err, subject{})
 	}
 	ctx.Response().Header.SetContentType("application/jsonl")

@@ -20,7 +20,10 @@ import (
 func TestJournalRoute(t *testing.T) {
 	r := newRig(t)
 	front, err := s3.New(s3.Config{Vault: r.vault, Journal: func(ctx context.Context, s vault.Session, ask s3.JournalAsk) (func(io.Writer) error, error) {
-		if ask.After == 99 {
+		switch ask.After {
+		case 98:
+			return nil, s3.ErrNotKept
+		case 99:
 			return nil, vault.ErrUnavailable
 		}
 		return func(w io.Writer) error {
@@ -76,6 +79,9 @@ func TestJournalRoute(t *testing.T) {
 	}
 	if answer, body := r.do(r.clinic, http.MethodGet, s3.JournalPath+"?after=99", ""); answer.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("unavailable: %d %q", answer.StatusCode, body)
+	}
+	if answer, body := r.do(r.clinic, http.MethodGet, s3.JournalPath+"?after=98", ""); answer.StatusCode != http.StatusRequestedRangeNotSatisfiable {
+		t.Errorf("not kept: %d %q", answer.StatusCode, body)
 	}
 	for _, method := range []string{http.MethodPut, http.MethodPost, http.MethodDelete} {
 		if answer, body := r.do(r.clinic, method, s3.JournalPath, ""); answer.StatusCode < 400 {

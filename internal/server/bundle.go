@@ -16,8 +16,29 @@ import (
 	"writ/internal/vault"
 )
 
+// bundlesAtOnce bounds how many bundles are made at a time: the proofs of each
+// batch take as much work as there are customers.
+const bundlesAtOnce = 2
+
 // ownJournal answers a customer that asks for its own journal.
 func (s *Server) ownJournal(ctx context.Context, session vault.Session, ask s3.JournalAsk) (func(io.Writer) error, error) {
+	select {
+	case s.bundles <- struct{}{}:
+	default:
+		return nil, vault.ErrSlowDown
+	}
+	write, err := s.makeBundle(ctx, session, ask)
+	if err != nil {
+		<-s.bundles
+		return nil, err
+	}
+	return func(w io.Writer) error {
+		defer func() { <-s.bundles }()
+		return write(w)
+	}, nil
+}
+
+func (s *Server) makeBundle(ctx context.Context, session vault.Session, ask s3.JournalAsk) (func(io.Writer) error, error) {
 	entries := s.rooms.Vault.Journal(ctx, session, gate.JournalQuery{AfterSeq: ask.After})
 	return s.ledger.bundle(ctx, session.Customer, ask.After, ask.FromBatch, entries)
 }
@@ -45,6 +66,7 @@ func (l *Ledger) bundle(ctx context.Context, id writ.CustomerID, after, fromBatc
 		stop()
 		return nil, err
 	}
+	begun := err // nil, or a sealed segment
 	previous, found := access.Genesis(id).Hash, after == 0
 	switch {
 	case found:
@@ -55,12 +77,10 @@ func (l *Ledger) bundle(ctx context.Context, id writ.CustomerID, after, fromBatc
 	}
 	if !found {
 		stop()
-		return nil, errors.Join(fmt.Errorf("%w: entry %d", errNotKept, after+1), err)
+		return nil, errors.Join(fmt.Errorf("%w: entry %d", s3.ErrNotKept, after+1), err)
 	}
 	h := bundle.Header{V: 1, Origin: l.Origin(), Customer: id, LabelKey: labelKey[:], After: after, Previous: previous[:], FromBatch: fromBatch}
-	begun := err
 	rest := func(yield func(access.Entry, error) bool) {
-		defer stop()
 		for e, err, ok := first, begun, any; ok; e, err, ok = next() {
 			if !yield(e, err) {
 				return
@@ -68,6 +88,7 @@ func (l *Ledger) bundle(ctx context.Context, id writ.CustomerID, after, fromBatc
 		}
 	}
 	return func(w io.Writer) error {
+		defer stop()
 		return bundle.Write(w, h, head, rest, l.batches(ctx, id, fromBatch))
 	}, nil
 }
@@ -106,10 +127,6 @@ func sealedLines(entries iter.Seq2[access.Entry, error]) iter.Seq2[access.Entry,
 		}
 	}
 }
-
-// errNotKept: the entry that the reader wants to go on with was dropped, or
-// there is none yet.
-var errNotKept = errors.New("the journal does not go on there")
 
 // pageOfBatches is how many batches are asked of the book at once: each holds
 // some kilobytes of proof, and takes as long as there are customers.

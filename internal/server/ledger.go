@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -68,7 +67,7 @@ func openLedger(ctx context.Context, r *Rooms, cfg config.Ledger, adopt bool, lo
 	dir := r.Folder.Ledger()
 	key := r.Gate.StoreKey("ledger")
 	defer key.Erase()
-	has, err := exists(filepath.Join(dir, "log"))
+	has, err := exists(ledger.LogDir(dir))
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +80,7 @@ func openLedger(ctx context.Context, r *Rooms, cfg config.Ledger, adopt bool, lo
 		return nil, err
 	}
 	l.Key = signing.vkey
-	inner, err := ledger.OpenPosix(filepath.Join(dir, "log"), signing.signer, log)
+	inner, err := ledger.OpenPosix(ledger.LogDir(dir), signing.signer, slog.New(whisper{log.Handler()}))
 	if err != nil {
 		return nil, fmt.Errorf("couldn't open the public log: %w", err)
 	}

@@ -42,6 +42,7 @@ type Server struct {
 	rooms   *Rooms
 	ledger  *Ledger
 	program *program
+	bundles chan struct{} // holds a token for each bundle that is being made
 	certs   certs.Source // nil with plaintext
 	front   *s3.Front
 	web     *http.Server
@@ -78,7 +79,7 @@ func Run(ctx context.Context, o Options, ready func(api.Server)) error {
 
 // Start starts a server. On error nothing of it is left running.
 func Start(o Options) (*Server, error) {
-	s := &Server{cfg: o.Config, version: o.Version, log: o.Log, started: time.Now(), failed: make(chan error, 4)}
+	s := &Server{cfg: o.Config, version: o.Version, log: o.Log, started: time.Now(), failed: make(chan error, 4), bundles: make(chan struct{}, bundlesAtOnce)}
 	if err := s.start(o.Unseal); err != nil {
 		s.Stop()
 		return nil, err
