@@ -43,7 +43,7 @@ type Server struct {
 	ledger  *Ledger
 	program *program
 	bundles chan struct{} // holds a token for each bundle that is being made
-	certs   certs.Source // nil with plaintext
+	certs   certs.Source  // nil with plaintext
 	front   *s3.Front
 	web     *http.Server
 	metrics *http.Server
