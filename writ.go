@@ -47,9 +47,19 @@
 // version, when and from where into the customer's journal, and only then
 // unwraps. A [Reason] names the right in the journal, from one closed list.
 //
+// # How it is proven
+//
+// The ledger (internal/ledger) is a public transparency log. What the server
+// does is a statement; most are hidden, and a batch at each interval commits
+// to them, and to the head of every customer's journal, in one tree of a fixed
+// number of slots, so that the log shows nothing of what goes on. Witnesses
+// outside of the operator cosign each checkpoint. A receipt, a statement with
+// its proof, verifies anywhere, offline (internal/proof); internal/monitor
+// checks logs, journals and servers from outside.
+//
 // # What stays compatible
 //
-// The sealed-object format v1, the data folder's layout (a version number in
+// The sealed-object format v1, the ledger's formats, the data folder's layout (a version number in
 // it; a newer one is refused), the command line's contract for scripts and
 // the S3 interface as docs/s3.md states it.
 package writ
