@@ -21,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	"writ/internal/durable"
 	"writ/internal/folder"
 	"writ/internal/seal"
 )
@@ -112,11 +113,11 @@ func (a *Authority) create(dir folder.Folder, key *seal.Key) error {
 	a.key = private
 	// The certificate first: without its key it is made anew, while a key
 	// without certificate would look like damage.
-	if err := folder.WriteFile(dir.CA(), encodeCert(der), 0o644); err != nil {
+	if err := durable.WriteFile(dir.CA(), encodeCert(der), 0o644); err != nil {
 		return err
 	}
 	sealed := seal.NewBox(key).Seal(nil, pkcs8, append([]byte(boxContext), der...))
-	return folder.WriteFile(dir.CAKey(), sealed, 0o600)
+	return durable.WriteFile(dir.CAKey(), sealed, 0o600)
 }
 
 func (a *Authority) open(certPEM, sealed []byte, key *seal.Key) error {

@@ -24,6 +24,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"writ/internal/durable"
 )
 
 // Format is the number of the folder's format that this program writes. It
@@ -62,7 +64,7 @@ func (f Folder) MarkRestored() error {
 	if _, err := os.Stat(f.Ledger()); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return WriteFile(f.Restored(), []byte("this folder came from a backup\n"), 0o600)
+	return durable.WriteFile(f.Restored(), []byte("this folder came from a backup\n"), 0o600)
 }
 
 // IsRestored says whether the mark is there.
@@ -116,53 +118,16 @@ func (f Folder) Prepare() error {
 		return fmt.Errorf("couldn't look into the data folder: %w", err)
 	}
 	for _, name := range names {
-		if name.Name() != "writ.yaml" && name.Name() != "lost+found" {
+		switch name.Name() {
+		case "writ.yaml", "lost+found", versionFile + ".new": // the last is what a crash left of a first start
+		default:
 			return fmt.Errorf("%s: %w: %s", f, ErrForeign, name.Name())
 		}
 	}
 	if err := os.MkdirAll(string(f), 0o700); err != nil {
 		return fmt.Errorf("couldn't make the data folder: %w", err)
 	}
-	return WriteFile(filepath.Join(string(f), versionFile), []byte(strconv.Itoa(Format)+"\n"), 0o600)
-}
-
-// WriteFile puts a file in place of what is there: whole and durable on
-// return, or not at all.
-func WriteFile(name string, body []byte, mode os.FileMode) error {
-	tmp, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
-	if err != nil {
-		return fmt.Errorf("couldn't create a file: %w", err)
-	}
-	defer os.Remove(tmp.Name()) // in vain once it is renamed
-	_, err = tmp.Write(body)
-	if err == nil {
-		err = tmp.Chmod(mode)
-	}
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if e := tmp.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), name)
-	}
-	if err != nil {
-		return fmt.Errorf("couldn't write %s: %w", name, err)
-	}
-	return syncDir(filepath.Dir(name))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("couldn't open a folder: %w", err)
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
-		return fmt.Errorf("couldn't sync %s: %w", dir, err)
-	}
-	return nil
+	return durable.WriteFile(filepath.Join(string(f), versionFile), []byte(strconv.Itoa(Format)+"\n"), 0o600)
 }
 
 // Extras are the files of the folder that belong to no room, by their place

@@ -57,19 +57,3 @@ func TestCheckChangesNothing(t *testing.T) {
 		t.Fatal("a check made the folder")
 	}
 }
-
-func TestWriteFileLeavesNoOther(t *testing.T) {
-	dir := t.TempDir()
-	name := filepath.Join(dir, "x")
-	for _, body := range []string{"first", "second"} {
-		if err := folder.WriteFile(name, []byte(body), 0o640); err != nil {
-			t.Fatal(err)
-		}
-	}
-	body, _ := os.ReadFile(name)
-	info, _ := os.Stat(name)
-	names, _ := os.ReadDir(dir)
-	if string(body) != "second" || info.Mode().Perm() != 0o640 || len(names) != 1 {
-		t.Fatalf("%q %v %d", body, info.Mode(), len(names))
-	}
-}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"writ"
+	"writ/internal/durable"
 	"writ/internal/proof"
 	"writ/internal/records"
 )
@@ -118,7 +119,7 @@ func explain(c BreakConfig) (e Explanation, signed []byte, err error) {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return e, nil, fmt.Errorf("couldn't make the ledger's folder: %w", err)
 	}
-	return e, signed, writeFile(file, signed)
+	return e, signed, durable.WriteFile(file, signed, 0o600)
 }
 
 // turnRecords makes the records those of the new log, in one change.

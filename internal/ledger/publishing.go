@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
+
+	"writ/internal/durable"
 )
 
 // publish asks the witnesses whenever the log has grown, until ctx ends. The
@@ -83,7 +85,7 @@ func (w *Witnessed) round(ctx context.Context) error {
 	if !w.satisfied(cosigned) {
 		return fmt.Errorf("too few witnesses cosigned: %s", describe(answers))
 	}
-	if err := writeFile(w.file(), cosigned); err != nil {
+	if err := durable.WriteFile(w.file(), cosigned, 0o600); err != nil {
 		return err
 	}
 	w.mu.Lock()

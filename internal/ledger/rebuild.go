@@ -8,6 +8,8 @@ import (
 
 	"github.com/transparency-dev/tessera/api/layout"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"writ/internal/durable"
 )
 
 // rebuilt is a log's folder that is being written, as Tessera's POSIX driver
@@ -81,7 +83,7 @@ func (r *rebuilt) write(path string, body []byte) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return fmt.Errorf("couldn't make a folder of the log: %w", err)
 	}
-	return writeFile(name, body)
+	return durable.WriteFile(name, body, 0o600)
 }
 
 // append adds one leaf behind the others, whose bundle is written again.

@@ -15,6 +15,7 @@ import (
 	tnote "github.com/transparency-dev/formats/note"
 	"golang.org/x/mod/sumdb/note"
 
+	"writ/internal/durable"
 	"writ/internal/proof"
 	"writ/internal/records"
 	"writ/internal/witness"
@@ -221,7 +222,7 @@ func (r *rebuilt) install(dir string, published, unpublished []byte, key note.Ve
 	if err := os.Rename(r.dir, LogDir(dir)); err != nil {
 		return out, fmt.Errorf("couldn't put the log in place: %w", err)
 	}
-	return out, writeFile(filepath.Join(dir, "checkpoint"), published)
+	return out, durable.WriteFile(filepath.Join(dir, "checkpoint"), published, 0o600)
 }
 
 // putAside renames a file or folder, if it is there, and returns its new name.
@@ -237,6 +238,6 @@ func putAside(dir, name string) (string, error) {
 		if err := os.Rename(name, aside); err != nil {
 			return "", fmt.Errorf("couldn't put %s aside: %w", filepath.Base(name), err)
 		}
-		return aside, syncDir(dir)
+		return aside, durable.SyncDir(dir)
 	}
 }

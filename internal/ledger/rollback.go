@@ -15,6 +15,7 @@ import (
 	"github.com/transparency-dev/formats/log"
 	"golang.org/x/mod/sumdb/note"
 
+	"writ/internal/durable"
 	"writ/internal/witness"
 )
 
@@ -82,5 +83,5 @@ func keepEvidence(dir string, e RollbackEvidence) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("couldn't encode the evidence: %w", err)
 	}
-	return name, writeFile(filepath.Join(dir, name), append(body, '\n'))
+	return name, durable.WriteFile(filepath.Join(dir, name), append(body, '\n'), 0o600)
 }

@@ -17,6 +17,7 @@ import (
 	tnote "github.com/transparency-dev/formats/note"
 	"golang.org/x/mod/sumdb/note"
 
+	"writ/internal/durable"
 	"writ/internal/proof"
 )
 
@@ -157,7 +158,7 @@ func (w *Witnessed) begin(ctx context.Context) error {
 	if w.published, err = w.inner.Checkpoint(ctx); err != nil {
 		return err
 	}
-	return writeFile(w.file(), w.published)
+	return durable.WriteFile(w.file(), w.published, 0o600)
 }
 
 // Add implements [Log]. It waits until the witnesses have been asked once, so

@@ -10,12 +10,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"runtime"
 	"time"
 
 	"writ"
 	"writ/internal/access"
+	"writ/internal/durable"
 	"writ/internal/proof"
 )
 
@@ -91,43 +90,9 @@ func (s *State) Save(file string) error {
 		return fmt.Errorf("couldn't encode the state: %w", err)
 	}
 	sum := sha256.Sum256(body)
-	return replace(file, append([]byte(stateMagic+" "+hex.EncodeToString(sum[:])+"\n"), body...))
+	return durable.WriteFile(file, append([]byte(stateMagic+" "+hex.EncodeToString(sum[:])+"\n"), body...), 0o600)
 }
 
 // Anchor is the newest entry that a batch showed, by which the next bundle must
 // begin: batches that were published since may show it.
 func (j *Journal) Anchor() access.Head { return access.Head{Seq: j.Proven, Hash: [32]byte(j.Hash)} }
-
-// replace puts a file of mode 0600 in place of what is there.
-func replace(name string, body []byte) error {
-	tmp := name + ".new"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("couldn't create a file: %w", err)
-	}
-	_, err = f.Write(body)
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(tmp, name)
-	}
-	if err != nil {
-		return fmt.Errorf("couldn't write %s: %w", name, err)
-	}
-	if runtime.GOOS == "windows" {
-		return nil // has no way to sync a folder
-	}
-	dir, err := os.Open(filepath.Dir(name))
-	if err != nil {
-		return fmt.Errorf("couldn't open a folder: %w", err)
-	}
-	defer dir.Close()
-	if err := dir.Sync(); err != nil {
-		return fmt.Errorf("couldn't sync a folder: %w", err)
-	}
-	return nil
-}

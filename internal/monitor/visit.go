@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"writ/internal/durable"
 	"writ/internal/proof"
 )
 
@@ -135,7 +136,7 @@ func (v *Visitor) keep(kind string, says error, theirs []byte, path [][]byte) (f
 	if err != nil {
 		return "", fmt.Errorf("couldn't encode the evidence: %w", err)
 	}
-	if err := replace(file, append(b, '\n')); err != nil {
+	if err := durable.WriteFile(file, append(b, '\n'), 0o600); err != nil {
 		return "", fmt.Errorf("couldn't keep the evidence: %w", err)
 	}
 	return file, nil

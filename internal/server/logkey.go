@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
-	"writ/internal/folder"
+	"writ/internal/durable"
 	"writ/internal/seal"
 )
 
@@ -79,7 +79,7 @@ func makeLogKey(path, origin string, box *seal.Box) (logKey, error) {
 		return logKey{}, fmt.Errorf("couldn't make the public log's folder: %w", err)
 	}
 	both := secret + "\n" + vkey
-	if err := folder.WriteFile(path, box.Seal(nil, []byte(both), []byte(logKeyContext)), 0o600); err != nil {
+	if err := durable.WriteFile(path, box.Seal(nil, []byte(both), []byte(logKeyContext)), 0o600); err != nil {
 		return logKey{}, err
 	}
 	return readLogKey(both)

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"writ/internal/durable"
 )
 
 // The kinds of evidence.
@@ -123,7 +125,7 @@ func (e *evidence) add(ev Evidence, what string) (name string, fresh bool, err e
 	if err != nil {
 		return "", true, fmt.Errorf("couldn't encode the evidence: %w", err)
 	}
-	if err := writeFile(filepath.Join(e.dir, name), append(body, '\n')); err != nil {
+	if err := durable.WriteFile(filepath.Join(e.dir, name), append(body, '\n'), 0o600); err != nil {
 		return "", true, err
 	}
 	names = append(names, name)

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"writ/internal/durable"
 )
 
 // Layout is where the parts of a witness lie.
@@ -59,7 +61,7 @@ func Init(l Layout, name string) error {
 		return fmt.Errorf("couldn't make a key: %w", err)
 	}
 	// The key first: one without a state is refused, and has signed nothing.
-	if err := writeFile(l.Key, []byte(secret+"\n")); err != nil {
+	if err := durable.WriteFile(l.Key, []byte(secret+"\n"), 0o600); err != nil {
 		return err
 	}
 	return writeState(l.state(), k, nil)

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 
+	"writ/internal/durable"
 	"writ/internal/groupcommit"
 )
 
@@ -135,7 +136,7 @@ func writeState(file string, k *key, heads map[string]head) error {
 		return fmt.Errorf("couldn't encode the state: %w", err)
 	}
 	body = append(body, '\n')
-	return writeFile(file, append(fmt.Appendf(nil, "%s%s\n", stateMagic, hex.EncodeToString(mac(k, body))), body...))
+	return durable.WriteFile(file, append(fmt.Appendf(nil, "%s%s\n", stateMagic, hex.EncodeToString(mac(k, body))), body...), 0o600)
 }
 
 func mac(k *key, body []byte) []byte {
