@@ -18,7 +18,7 @@ type measures struct {
 	requests *prometheus.HistogramVec
 }
 
-func newMeasures(rooms *Rooms, l *Ledger, version string) *measures {
+func newMeasures(rooms *Rooms, l *Ledger, p *program) *measures {
 	m := &measures{registry: prometheus.NewRegistry(), requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "writ_s3_request_seconds", Help: "Time from an S3 request's head to its answer.",
 		Buckets: prometheus.ExponentialBuckets(0.0005, 4, 9), // 0.5 ms to 33 s
@@ -31,7 +31,8 @@ func newMeasures(rooms *Rooms, l *Ledger, version string) *measures {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "writ_build_info", Help: "Version of the program.", ConstLabels: prometheus.Labels{"version": version},
+			Name: "writ_build_info", Help: "The program, and what the public log says of it.",
+			ConstLabels: prometheus.Labels{"version": p.Version, "sha256": p.SHA256, "standing": string(p.standing)},
 		}, func() float64 { return 1 }),
 		gauge("writ_blob_segments", "Segments of small and medium blobs.", func() float64 { return float64(rooms.Blobs.Usage().Segments) }),
 		gauge("writ_blob_segment_bytes", "Bytes in segments, dead ones included.", func() float64 { return float64(rooms.Blobs.Usage().SegmentBytes) }),

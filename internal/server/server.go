@@ -104,7 +104,7 @@ func (s *Server) start(unseal gate.Unsealer) (err error) {
 	}
 	debug.FreeOSMemory() // argon2id has taken 64 MiB and more, once
 	s.ready.ledger = s.ledger.Trouble
-	s.measure = newMeasures(s.rooms, s.ledger, s.version)
+	s.measure = newMeasures(s.rooms, s.ledger, s.program)
 	if err := s.listen(); err != nil {
 		return err
 	}

@@ -60,12 +60,14 @@ func (s *Server) frontPage(w http.ResponseWriter, r *http.Request) {
 	l := s.ledger.Status()
 	show := struct {
 		Interval, Stopped, Waiting, Origin, Key, URL string
+		Version, Standing, SHA256                    string
 		Size                                         uint64
 		BatchAt                                      *time.Time
 		Witnesses                                    []shownWitness
 		AnyOutside, Source                           bool
 	}{
 		Interval: l.Interval, Stopped: l.Stopped, Waiting: l.Waiting, Origin: l.Origin, Key: l.Key, URL: "https://" + r.Host,
+		Version: s.version, Standing: string(s.program.standing), SHA256: s.program.SHA256,
 		Size: l.Size, BatchAt: l.BatchAt, AnyOutside: len(l.Outside) > 0, Source: s.program.source != nil,
 	}
 	outside := map[string]bool{}
