@@ -197,6 +197,7 @@ var refusals = []struct {
 	{monitor.ErrPlaintext, "ask by https"},
 	{monitor.ErrTLS, "somebody may stand between you and the server, or it is set up worse than it says; --ca FILE names its certificate authority"},
 	{monitor.ErrBehind, "ask again in a minute; a server that goes on leaving out batches hides what they show"},
+	{monitor.ErrUnlogged, "--unlogged accepts that"},
 	{monitor.ErrSealed, "give the private key that writ journal keygen made: --journal-key FILE"},
 	{monitor.ErrLost, "ask the operator why; --lost accepts it, and then nothing says that the batch didn't show another history"},
 	{monitor.ErrJournal, "ask the server for the bundle of the right customer, from the right entry"},

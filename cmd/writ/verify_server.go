@@ -122,7 +122,7 @@ func (s *serverCheck) run(ctx context.Context) {
 	says, err = s.policy(from.Policy, story.Policy)
 	s.found("policy", says, err)
 	s.tls(ctx, story.Policy.Policy.TLSMin)
-	says, err = s.release(ctx, story.Policy.Policy.Unlogged)
+	says, err = s.release(ctx, &story.Policy.Policy)
 	s.found("release", says, err)
 }
 
@@ -138,14 +138,14 @@ func (s *serverCheck) history(log *monitor.Log) string {
 // fresh looks at how old the checkpoint is: by its witnesses, or, if there are
 // none, by the log's own newest statement.
 func (s *serverCheck) fresh(log *monitor.Log, story *monitor.Story) (string, error) {
-	at, whose := log.Checkpoint.Newest(), "a witness's word"
-	if at.IsZero() {
-		at, whose = story.At, "the log's own word only"
+	at, witnessed, err := log.Fresh(story, s.Now, s.maxAge)
+	if err != nil {
+		return "", err
 	}
-	if s.maxAge > 0 && s.Now.Sub(at) > s.maxAge {
-		return "", fmt.Errorf("%w: it is of %s, by %s", proof.ErrStale, when(at), whose)
+	if !witnessed {
+		return fmt.Sprintf("of %s, by the log's own word only", when(at)), nil
 	}
-	return fmt.Sprintf("of %s, by %s", when(at), whose), nil
+	return fmt.Sprintf("of %s, by a witness's word", when(at)), nil
 }
 
 // policy says whether the policy is what it was.
@@ -184,21 +184,13 @@ func (s *serverCheck) tls(ctx context.Context, atLeast string) {
 }
 
 // release looks for the release that the server says it runs.
-func (s *serverCheck) release(ctx context.Context, unlogged bool) (string, error) {
-	switch named := s.known.Release; {
-	case (named == "" || named == monitor.Unlogged) && !unlogged:
-		return "", errors.New("the server names no release that it runs, and its policy doesn't say that it runs an unlogged build")
-	case named == "" || named == monitor.Unlogged:
-		if !s.unlogged {
-			return "", withHint(errors.New("the server runs a build that is in no release of its log, and says so in its policy"), "--unlogged accepts that")
-		}
+func (s *serverCheck) release(ctx context.Context, policy *proof.Policy) (string, error) {
+	got, r, err := monitor.Runs(ctx, s.site, s.known, policy, s.Verifier)
+	if errors.Is(err, monitor.ErrUnlogged) && s.unlogged {
 		return "UNLOGGED: the build is in no release, as the policy says", nil
-	case unlogged:
-		return "", errors.New("the server names a release, and its policy says that it runs an unlogged build")
 	}
-	got, r, err := monitor.Release(ctx, s.site, s.known.Release, s.Verifier)
 	if err != nil {
-		return "", fmt.Errorf("the release's receipt: %w", err)
+		return "", err
 	}
 	return fmt.Sprintf("%s, leaf %d of %s, source %s with SHA-256 %s", printable(r.Version), got.Index, when(got.Statement.At), printable(r.Source.Name), printable(r.Source.SHA256)), nil
 }
