@@ -1,7 +1,8 @@
 // Package demo tells what Writ does by doing it: a real server in a scratch
 // folder, a third-party S3 client over TLS, and a look at the bytes on disk,
-// at the journal, at what happens when somebody tampers, and at what is left
-// of a customer whose keys were destroyed.
+// at the journal and the public log that commits to it, at what happens when
+// somebody tampers or rolls the log back, and at what is left of a customer whose
+// keys were destroyed.
 //
 // Nothing in it is staged: each line that claims something was checked just
 // before, and the demo fails if the check does.
@@ -43,13 +44,15 @@ func Run(ctx context.Context, o Options) (err error) {
 		return fmt.Errorf("couldn't make a scratch folder: %w", err)
 	}
 	s := &story{Options: o, scratch: scratch, data: folder.Folder(filepath.Join(scratch, "data"))}
+	s.at.S3, s.at.Web, s.at.Metrics = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	defer func() {
 		if e := s.end(); err == nil {
 			err = e
 		}
 	}()
 	for _, chapter := range []func(context.Context) error{
-		s.start, s.firstCustomer, s.files, s.disk, s.journal, s.stranger, s.tamper, s.shred,
+		s.start, s.firstCustomer, s.files, s.disk, s.journal, s.ledger, s.refuse, s.rollBack,
+		s.stranger, s.tamper, s.shred,
 	} {
 		if err := chapter(ctx); err != nil {
 			return err
@@ -75,7 +78,9 @@ type story struct {
 	scratch string
 	data    folder.Folder
 	server  *server.Server
+	at      api.Server // where it listens
 	admin   *api.Client
+	witness *witnessed // nil until there is one
 	log     logbook
 	chapter int
 
@@ -94,50 +99,74 @@ func (s *story) say(title string, lines ...string) {
 	}
 }
 
-// start starts the server as writ serve would, on free ports.
-func (s *story) start(ctx context.Context) error {
-	if err := server.Harden(); err != nil {
-		return err
+// open starts the server as writ serve would: the first time on free ports, then
+// on the same ones.
+func (s *story) open(ctx context.Context) error {
+	log := slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelError}))
+	environ := []string{
+		"WRIT_DATA=" + string(s.data), "WRIT_KEY_FILE=" + s.keyFile(), "WRIT_DRAIN=2s",
+		"WRIT_LEDGER_ORIGIN=" + logName, "WRIT_LEDGER_INTERVAL=1s", "WRIT_RELEASE_UNLOGGED=true", // whatever build this is
+		"WRIT_S3=" + s.at.S3, "WRIT_WEB=" + s.at.Web, "WRIT_METRICS=" + s.at.Metrics,
 	}
-	cfg, err := config.Load(config.Sources{Environ: []string{
-		"WRIT_DATA=" + string(s.data), "WRIT_KEY_FILE=" + filepath.Join(s.scratch, "root.key"),
-		"WRIT_S3=127.0.0.1:0", "WRIT_WEB=127.0.0.1:0", "WRIT_METRICS=127.0.0.1:0", "WRIT_DRAIN=2s",
-	}})
+	if s.witness != nil {
+		environ = append(environ, "WRIT_LEDGER_WITNESSES="+s.witness.policy)
+	}
+	cfg, err := config.Load(config.Sources{Environ: environ})
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelError}))
-	begun := time.Now()
 	s.server, err = server.Start(server.Options{Config: cfg, Unseal: gate.KeyFile(cfg.KeyFile), Version: s.Version, Log: log})
 	if err != nil {
 		return err
 	}
-	if s.admin, err = api.Dial(ctx, s.data); err != nil {
+	s.at = s.server.Status()
+	s.admin, err = api.Dial(ctx, s.data)
+	return err
+}
+
+// close stops the server.
+func (s *story) close() error {
+	if s.admin != nil {
+		s.admin.Close()
+		s.admin = nil
+	}
+	if s.server == nil {
+		return nil
+	}
+	err := s.server.Stop()
+	s.server = nil
+	return err
+}
+
+func (s *story) keyFile() string { return filepath.Join(s.scratch, "root.key") }
+
+func (s *story) start(ctx context.Context) error {
+	if err := server.Harden(); err != nil {
 		return err
 	}
-	at := s.server.Status()
-	line, err := s.handshake(at.S3)
+	begun := time.Now()
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	line, err := s.handshake(s.at.S3)
 	if err != nil {
 		return err
 	}
 	s.say("A server starts",
-		fmt.Sprintf("ready after %d ms: S3 on %s", time.Since(begun).Milliseconds(), at.Endpoint),
-		"data folder     "+at.Data,
-		"its own CA      "+at.CAFile+" (clients trust this file; its key lies sealed)",
-		"root key        "+cfg.KeyFile+" (mode 0600, for a start without a person; a passphrase is the other way)",
+		fmt.Sprintf("ready after %d ms: S3 on %s", time.Since(begun).Milliseconds(), s.at.Endpoint),
+		"data folder     "+s.at.Data,
+		"its own CA      "+s.at.CAFile+" (clients trust this file; its key lies sealed)",
+		"root key        "+s.keyFile()+" (mode 0600, for a start without a person; a passphrase is the other way)",
 		"a handshake     "+line,
 	)
 	return nil
 }
 
-// end stops the server and removes the scratch folder.
+// end stops what runs and removes the scratch folder.
 func (s *story) end() error {
-	if s.admin != nil {
-		s.admin.Close()
-	}
-	var err error
-	if s.server != nil {
-		err = s.server.Stop()
+	err := s.close()
+	if s.witness != nil {
+		s.witness.stop()
 	}
 	if e := os.RemoveAll(s.scratch); err == nil && e != nil {
 		err = fmt.Errorf("couldn't remove the scratch folder: %w", e)

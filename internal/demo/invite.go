@@ -33,5 +33,13 @@ func (s *story) invite() {
    and to see who opened what:
      writ --data %[7]s journal show --customer %[8]s
      curl -s http://%[9]s/metrics | grep ^writ_
-`, c.Endpoint, c.CAFile, c.AccessKey, c.SecretKey, c.Region, s.clinic.bucket, s.data, s.clinic.name, s.server.Status().Metrics)
+
+   and to check, without believing the server (writ is bin/writ here):
+     pins="--ca %[2]s --log-key %[11]s --policy %[12]s"
+     writ verify log %[10]s $pins --full
+     writ verify server %[10]s $pins --unlogged
+     WRIT_ACCESS_KEY=%[3]s WRIT_SECRET_KEY=%[4]s \
+       writ verify journal %[1]s --log %[10]s $pins
+`, c.Endpoint, c.CAFile, c.AccessKey, c.SecretKey, c.Region, s.clinic.bucket, s.data, s.clinic.name, s.at.Metrics,
+		s.web(), s.pin("log.vkey"), s.pin("policy.txt"))
 }
