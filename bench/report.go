@@ -42,6 +42,7 @@ type report struct {
 	rates   []*row
 	durable []string
 	claims  []claim
+	ledger  []claim // in a block of their own
 }
 
 func newReport() *report { return &report{} }
@@ -76,6 +77,24 @@ func (r *report) claim(what, figure, reach string, met bool) {
 	fmt.Printf("%s: %s (reach: %s) %s\n", what, figure, reach, mark)
 }
 
+// ledgerClaim notes a figure of the ledger.
+func (r *report) ledgerClaim(f figure, v float64) {
+	c := claim{f.what, f.show(v), f.reach, f.met == nil || f.met(v)}
+	r.ledger = append(r.ledger, c)
+	fmt.Printf("%s: %s %s\n", c.what, c.figure, mark(c))
+}
+
+// mark says whether a reach was met; "" where there is none.
+func mark(c claim) string {
+	switch {
+	case c.reach == "":
+		return ""
+	case c.met:
+		return "met"
+	}
+	return "**not met**"
+}
+
 // reaches are the ratios of the side-by-side run that are held against a
 // number: Writ's PUT over the better peer's, its GET over the better peer's
 // and over null's.
@@ -100,7 +119,7 @@ func ratio(a, b float64) string {
 // markdown writes the whole report.
 func (r *report) markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured %s on %s, %d processors, %s.\n\n", time.Now().UTC().Format("2006-01-02"), processor(), runtime.NumCPU(), runtime.Version())
+	b.WriteString(measured())
 	if len(r.rates) > 0 {
 		b.WriteString("Objects a second, medians of bursts in turn, 8 clients in a process of their own, TLS and keep-alive on:\n\n")
 		for _, op := range []string{"PUT", "GET"} {
@@ -133,18 +152,24 @@ func (r *report) markdown() string {
 		}
 		b.WriteString("\n")
 	}
-	claims := append(r.rateClaims(), r.claims...)
-	if len(claims) > 0 {
-		b.WriteString("| figure | measured | reach | |\n|---|---|---|---|\n")
-		for _, c := range claims {
-			mark := "met"
-			if !c.met {
-				mark = "**not met**"
-			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", c.what, c.figure, c.reach, mark)
-		}
-	}
+	table(&b, append(r.rateClaims(), r.claims...))
 	return b.String()
+}
+
+// table writes claims.
+func table(b *strings.Builder, claims []claim) {
+	if len(claims) == 0 {
+		return
+	}
+	b.WriteString("| figure | measured | reach | |\n|---|---|---|---|\n")
+	for _, c := range claims {
+		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", c.what, c.figure, c.reach, mark(c))
+	}
+}
+
+// measured says when and where.
+func measured() string {
+	return fmt.Sprintf("Measured %s on %s, %d processors, %s.\n\n", time.Now().UTC().Format("2006-01-02"), processor(), runtime.NumCPU(), runtime.Version())
 }
 
 func (r *report) rateClaims() []claim {
@@ -170,29 +195,38 @@ func (r *report) rateClaims() []claim {
 	return cs
 }
 
-const (
-	openMark  = "<!-- figures: written by make bench -->"
-	closeMark = "<!-- end of figures -->"
-)
+// block is a part of the document that a run writes.
+type block struct{ open, close, text string }
+
+// blocks are what this run has measured.
+func (r *report) blocks() (all []block) {
+	if len(r.rates)+len(r.claims) > 0 {
+		all = append(all, block{"<!-- figures: written by make bench -->", "<!-- end of figures -->", r.markdown()})
+	}
+	if len(r.ledger) > 0 {
+		var b strings.Builder
+		b.WriteString(measured())
+		table(&b, r.ledger)
+		all = append(all, block{"<!-- ledger figures: written by make bench -->", "<!-- end of ledger figures -->", b.String()})
+	}
+	return all
+}
 
 // writeInto replaces what stands between the marks of the document.
 func (r *report) writeInto(doc string) error {
-	old, err := os.ReadFile(doc)
+	body, err := os.ReadFile(doc)
 	if err != nil {
 		return fmt.Errorf("couldn't read the document: %w", err)
 	}
-	before, rest, ok := bytes.Cut(old, []byte(openMark))
-	_, after, ok2 := bytes.Cut(rest, []byte(closeMark))
-	if !ok || !ok2 {
-		return fmt.Errorf("%s has no marks to write between", doc)
+	for _, b := range r.blocks() {
+		before, rest, ok := bytes.Cut(body, []byte(b.open))
+		_, after, ok2 := bytes.Cut(rest, []byte(b.close))
+		if !ok || !ok2 {
+			return fmt.Errorf("%s has no marks to write between", doc)
+		}
+		body = bytes.Join([][]byte{before, []byte(b.open + "\n" + b.text + b.close), after}, nil)
 	}
-	var b bytes.Buffer
-	b.Write(before)
-	b.WriteString(openMark + "\n")
-	b.WriteString(r.markdown())
-	b.WriteString(closeMark)
-	b.Write(after)
-	if err := os.WriteFile(doc, b.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(doc, body, 0o644); err != nil {
 		return fmt.Errorf("couldn't write the document: %w", err)
 	}
 	return nil

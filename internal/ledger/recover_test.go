@@ -209,7 +209,7 @@ func TestBreak(t *testing.T) {
 			l := r.posix()
 			b := r.book(l)
 			ctx := t.Context()
-			p := proof.Policy{Origin: origin, Interval: "1m0s", Slots: 16, Witnesses: r.policy, Custodians: []string{}, Packs: []string{}, TLSMin: "1.2"}
+			p := proof.Policy{Origin: origin, Interval: "1m0s", Slots: 16, Witnesses: r.policy, Outside: []string{}, Custodians: []string{}, Packs: []string{}, TLSMin: "1.2"}
 			id, err := b.PolicyNow(ctx, p)
 			must(t, err)
 			must(t, b.Commit(ctx, "old", "key", 1))

@@ -117,7 +117,7 @@ func random() (b [32]byte) {
 // each kind.
 func (r *rig) story() (policy, hidden, head *Receipt) {
 	r.t.Helper()
-	leaf, err := Encode(KindPolicy, noon, Policy{Origin: origin, Interval: "1m0s", Slots: 16, Witnesses: r.policy, Custodians: []string{}, Packs: []string{}, TLSMin: "1.2"})
+	leaf, err := Encode(KindPolicy, noon, Policy{Origin: origin, Interval: "1m0s", Slots: 16, Witnesses: r.policy, Outside: []string{}, Custodians: []string{}, Packs: []string{}, TLSMin: "1.2"})
 	r.must(err)
 	r.add(leaf)
 

@@ -106,7 +106,7 @@ func (l *Ledger) Say(kind string, body any) (index uint64, err error) {
 // Policy appends a policy that follows the one before.
 func (l *Ledger) Policy(change func(*proof.Policy)) (index uint64, err error) {
 	p := proof.Policy{
-		Origin: Origin, Interval: "1m0s", Slots: 16, Witnesses: "quorum none", Custodians: []string{}, Packs: []string{}, TLSMin: "1.2",
+		Origin: Origin, Interval: "1m0s", Slots: 16, Witnesses: "quorum none", Outside: []string{}, Custodians: []string{}, Packs: []string{}, TLSMin: "1.2",
 	}
 	if l.policies > 0 {
 		p.Previous = l.policy[:]

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+)
+
+// A figure is one metric of one of the tree's own benchmarks.
+type figure struct {
+	what, pkg, bench, metric string
+	times                    string // -benchtime
+	reach                    string
+	show                     func(v float64) string
+	met                      func(v float64) bool // nil: there is no reach
+}
+
+func thousands(unit string) func(float64) string {
+	return func(v float64) string {
+		s := strconv.FormatFloat(v, 'f', 0, 64)
+		for i := len(s) - 3; i > 0; i -= 3 {
+			s = s[:i] + "," + s[i:]
+		}
+		return s + unit
+	}
+}
+
+func milliseconds(v float64) string { return fmt.Sprintf("%.2f ms", v/1e6) }
+
+// figures are those of the ledger, and of the gate by itself.
+var figures = []figure{
+	{"uses of keys by 100 customers, with their commitments", "./internal/gate", "JournaledUses", "uses/s", "500000x", "50,000/s",
+		thousands("/s"), func(v float64) bool { return v >= 50_000 }},
+	{"a batch of 1,024 slots and 1,000 journals, from its minute until three witnesses have cosigned it", "./internal/ledger", "Batch", "ns/op", "30x", "400 ms",
+		milliseconds, func(v float64) bool { return v <= 400e6 }},
+	{"the slowest of thirty", "./internal/ledger", "Batch", "worst-ms", "30x", "400 ms",
+		func(v float64) string { return fmt.Sprintf("%.0f ms", v) }, func(v float64) bool { return v <= 400 }},
+	{"a receipt of a hidden statement", "./internal/ledger", "Receipt", "ns/op", "2000x", "1 ms", milliseconds, func(v float64) bool { return v <= 1e6 }},
+	{"a receipt of a journal's head among 1,000", "./internal/ledger", "HeadReceipt", "ns/op", "2000x", "1 ms", milliseconds, func(v float64) bool { return v <= 1e6 }},
+	{"hidden statements written down, durable, by 64 at once", "./internal/ledger", "Commit", "commits/s", "50000x", "", thousands("/s"), nil},
+	{"every leaf of a log re-hashed, over HTTP (writ verify log --full)", "./internal/monitor", "Scan/http", "leaves/s", "10x", "200,000/s",
+		thousands("/s"), func(v float64) bool { return v >= 200_000 }},
+	{"the same from a folder", "./internal/monitor", "Scan/folder", "leaves/s", "10x", "200,000/s",
+		thousands("/s"), func(v float64) bool { return v >= 200_000 }},
+	{"one use of a key at the gate by itself, journal included, processor time", "./internal/gate", "Open", "cpu-ns/op", "300000x", "",
+		func(v float64) string { return fmt.Sprintf("%.1f µs", v/1e3) }, nil},
+}
+
+// measureLedger runs the tree's own benchmarks, one after the other.
+func measureLedger(ctx context.Context, _ options, rep *report) error {
+	ran := map[string]map[string]float64{} // metrics by package and benchmark
+	for _, f := range figures {
+		key := f.pkg + " " + f.bench
+		if ran[key] == nil {
+			metrics, err := runBenchmark(ctx, f)
+			if err != nil {
+				return err
+			}
+			ran[key] = metrics
+		}
+		v, ok := ran[key][f.metric]
+		if !ok {
+			return fmt.Errorf("benchmark %s reports no %s", f.bench, f.metric)
+		}
+		rep.ledgerClaim(f, v)
+	}
+	return nil
+}
+
+// runBenchmark returns the metrics of one.
+func runBenchmark(ctx context.Context, f figure) (map[string]float64, error) {
+	pattern := "^Benchmark" + strings.ReplaceAll(f.bench, "/", "$/^") + "$"
+	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", pattern, "-benchtime", f.times, f.pkg)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("couldn't run benchmark %s: %w\n%s", f.bench, err, out)
+	}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		if len(fields) < 4 || !strings.HasPrefix(fields[0], "Benchmark"+f.bench) {
+			continue
+		}
+		metrics := map[string]float64{}
+		for i := 2; i+1 < len(fields); i += 2 {
+			v, err := strconv.ParseFloat(fields[i], 64)
+			if err != nil {
+				return nil, fmt.Errorf("couldn't read what benchmark %s printed: %q", f.bench, line)
+			}
+			metrics[fields[i+1]] = v
+		}
+		return metrics, nil
+	}
+	return nil, fmt.Errorf("benchmark %s printed nothing: %s", f.bench, out)
+}
