@@ -20,6 +20,12 @@
 // that its operator has altered: such a machine can name any release. Against
 // that there are keys that never come to the server.
 //
+// Verification and requests are connections of their own, tied together by the
+// server's name and its certificate only: machines behind one name must show one
+// log. A base of your own brings its own trust, which the pins' roots don't
+// change. And a state file belongs to one process: of two that share it, the
+// last to write is remembered.
+//
 // The pins are yours to get by another way than from the server: in a contract,
 // on paper, from a witness. docs/ledger.md describes the formats.
 package client
@@ -147,6 +153,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // allowed refuses requests to others than the server that is verified.
 func (t *Transport) allowed(req *http.Request) error {
+	if req.URL.Scheme != "https" { // what answers in plain text has proven no name
+		return fmt.Errorf("%w: %s is asked in plain text", ErrRefused, req.URL.Hostname())
+	}
 	if host := req.URL.Hostname(); !slices.ContainsFunc(t.pins.Hosts, func(h string) bool { return strings.EqualFold(h, host) }) {
 		return fmt.Errorf("%w: %s is not the server that is verified", ErrRefused, host)
 	}

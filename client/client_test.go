@@ -241,6 +241,8 @@ func TestRefused(t *testing.T) {
 			r.receipt, _ = other.Receipt(index)
 		}, proof.ErrLog, ""},
 		"the server away": {func(r *rig, _ *Pins) { r.down = true }, monitor.ErrSource, ""},
+		"the log away":    {func(r *rig, _ *Pins) { r.dir = filepath.Join(r.dir, "none") }, nil, ""},
+		"no receipt":      {func(r *rig, _ *Pins) { r.receipt = nil }, nil, ""},
 		"another host":    {func(_ *rig, p *Pins) { p.Hosts = []string{"s3.quayside.example"} }, nil, "not the server that is verified"},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -375,7 +377,7 @@ func TestOneVerification(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 1000 {
 		wg.Go(func() {
-			if err := tr.verified(t.Context()); err != nil {
+			if err := r.get(tr); err != nil {
 				t.Error(err)
 			}
 		})
@@ -383,6 +385,29 @@ func TestOneVerification(t *testing.T) {
 	wg.Wait()
 	if n := r.checks.Load(); n != 1 {
 		t.Errorf("verified %d times", n)
+	}
+}
+
+// TestPlainText: the verified name, without its certificate, gets no request.
+func TestPlainText(t *testing.T) {
+	r := newRig(t)
+	var got atomic.Int64
+	plain := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got.Add(1) }))
+	defer plain.Close()
+	tr := r.transport(r.pins())
+	if err := r.get(tr); err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, plain.URL+"/ward-seven/letter", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := tr.RoundTrip(req)
+	if err == nil {
+		resp.Body.Close()
+	}
+	if !errors.Is(err, ErrRefused) || got.Load() != 0 {
+		t.Errorf("%v, and %d requests", err, got.Load())
 	}
 }
 
