@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +26,7 @@ With --stay the server stays up for your own client, until ctrl-C.`,
 	}
 	stay := cmd.Flags().Bool("stay", false, "keep the server up afterwards, for your own client")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		err := demo.Run(cmd.Context(), demo.Options{Out: cmd.OutOrStdout(), Version: programVersion(), Stay: *stay})
+		err := demo.Run(cmd.Context(), demo.Options{Out: cmd.OutOrStdout(), Version: programVersion(), Program: os.Args[0], Stay: *stay})
 		if errors.Is(err, context.Canceled) {
 			return nil // ctrl-C: nothing failed, and nothing is left
 		}

@@ -31,6 +31,7 @@ import (
 type Options struct {
 	Out     io.Writer
 	Version string // of the program
+	Program string // what the reader runs it as
 	// Stay keeps the server up after the story, until the context ends, and
 	// tells the reader's own client how to reach it.
 	Stay bool
@@ -66,7 +67,9 @@ func Run(ctx context.Context, o Options) (err error) {
 			"writ demo --stay keeps it up for a client of your own.")
 		return nil
 	}
-	s.invite()
+	if err := s.invite(); err != nil {
+		return err
+	}
 	<-ctx.Done()
 	s.say("", "Stopping; the scratch folder goes.")
 	return nil
@@ -105,7 +108,7 @@ func (s *story) open(ctx context.Context) error {
 	log := slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelError}))
 	environ := []string{
 		"WRIT_DATA=" + string(s.data), "WRIT_KEY_FILE=" + s.keyFile(), "WRIT_DRAIN=2s",
-		"WRIT_LEDGER_ORIGIN=" + logName, "WRIT_LEDGER_INTERVAL=1s", "WRIT_RELEASE_UNLOGGED=true", // whatever build this is
+		"WRIT_LEDGER_ORIGIN=" + logName, "WRIT_LEDGER_INTERVAL=" + interval.String(), "WRIT_RELEASE_UNLOGGED=true", // whatever build this is
 		"WRIT_S3=" + s.at.S3, "WRIT_WEB=" + s.at.Web, "WRIT_METRICS=" + s.at.Metrics,
 	}
 	if s.witness != nil {

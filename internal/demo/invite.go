@@ -1,12 +1,16 @@
 package demo
 
-import "fmt"
+import (
+	"fmt"
+	"os"
+)
 
-// invite tells a reader's own clients how to reach the server.
-func (s *story) invite() {
+// invite tells a reader's own clients how to reach the server, and leaves the
+// same beside the server's files.
+func (s *story) invite() error {
 	c := s.clinic.credential
 	s.say("Your turn: the server stays up until ctrl-C")
-	fmt.Fprintf(s.Out, `
+	text := fmt.Sprintf(`
    endpoint    %[1]s
    CA file     %[2]s
    access key  %[3]s
@@ -31,15 +35,20 @@ func (s *story) invite() {
      mc ls --recursive writ-demo/%[6]s
 
    and to see who opened what:
-     writ --data %[7]s journal show --customer %[8]s
+     %[13]s --data %[7]s journal show --customer %[8]s
      curl -s http://%[9]s/metrics | grep ^writ_
 
-   and to check, without believing the server (writ is bin/writ here):
-     pins="--ca %[2]s --log-key %[11]s --policy %[12]s"
-     writ verify log %[10]s $pins --full
-     writ verify server %[10]s $pins --unlogged
+   and to check, without believing the server:
+     set -- --ca %[2]s --log-key %[11]s --policy %[12]s
+     %[13]s verify log %[10]s "$@" --full
+     %[13]s verify server %[10]s "$@" --unlogged
      WRIT_ACCESS_KEY=%[3]s WRIT_SECRET_KEY=%[4]s \
-       writ verify journal %[1]s --log %[10]s $pins
+       %[13]s verify journal %[1]s --log %[10]s "$@"
 `, c.Endpoint, c.CAFile, c.AccessKey, c.SecretKey, c.Region, s.clinic.bucket, s.data, s.clinic.name, s.at.Metrics,
-		s.web(), s.pin("log.vkey"), s.pin("policy.txt"))
+		s.web(), s.pin("log.vkey"), s.pin("policy.txt"), s.Program)
+	fmt.Fprint(s.Out, text)
+	if err := os.WriteFile(s.pin("your-turn.txt"), []byte(text), 0o600); err != nil {
+		return fmt.Errorf("couldn't write a file: %w", err)
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 const (
 	logName     = "ledger.quayside.example"
 	witnessName = "witness.fernhill.example"
+	interval    = time.Second // of batches
 )
 
 // witnessed is the witness of the demo. A witness of the operator's own proves
@@ -132,10 +134,15 @@ func (s *story) ledger(ctx context.Context) error {
 			return fmt.Errorf("couldn't write a file: %w", err)
 		}
 	}
+	seen, err := s.look(ctx)
+	if err != nil {
+		return err
+	}
 	s.say("The public log: what the server commits to, and somebody else remembers",
 		fmt.Sprintf("%d batches so far, one each second here (a minute otherwise), each of %d slots, whatever goes on:", l.Batch, l.Slots),
 		"where every journal stands, and each change of a customer's keys; a stranger sees neither names nor how much",
 		"its key          "+s.pin("log.vkey")+" (customers have it from a contract, not from the server)",
+		fmt.Sprintf("its head         %d statements, root %x", seen.Checkpoint.Size, seen.Checkpoint.Root),
 		"cosigned by      "+witnessName+", which in this demo is a part of it; in life it is somebody else's",
 	)
 	return s.receipt(ctx)
@@ -175,12 +182,15 @@ func (s *story) receipt(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.say("",
+		lines := []string{
 			fmt.Sprintf("a receipt        %s: slot %d of batch %d, and nobody but its owner can tell what that is", file, got.Slot, got.Batch.N),
-			"it says          "+string(got.Hidden.Body),
-			"it verifies      offline, with the key and the witness's:",
-			fmt.Sprintf("                 writ verify receipt %s --log-key %s --policy %s", file, s.pin("log.vkey"), s.pin("policy.txt")),
-		)
+			"it says          " + string(got.Hidden.Body),
+			"it verifies      offline, with the key and the witness's",
+		}
+		if s.Stay { // else the files are gone before somebody could
+			lines = append(lines, fmt.Sprintf("                 %s verify receipt %s --log-key %s --policy %s", s.Program, file, s.pin("log.vkey"), s.pin("policy.txt")))
+		}
+		s.say("", lines...)
 		return nil
 	}
 	return errors.New("the log has no receipt of the customer's key")
@@ -199,17 +209,26 @@ func (s *story) verifier() (*proof.Verifier, error) {
 	return proof.NewVerifier(proof.Trust{LogKey: string(key), Policy: string(policy)})
 }
 
+// published is the log as anybody reads it.
+func (s *story) published() (monitor.Source, error) {
+	trust, err := s.trust()
+	if err != nil {
+		return nil, err
+	}
+	site, err := monitor.NewSite(s.web(), monitor.SiteOptions{Roots: trust.RootCAs})
+	if err != nil {
+		return nil, err
+	}
+	return site.At("/log/"), nil
+}
+
 // look visits the log as somebody who remembers what it saw.
 func (s *story) look(ctx context.Context) (*monitor.Log, error) {
 	verifier, err := s.verifier()
 	if err != nil {
 		return nil, err
 	}
-	trust, err := s.trust()
-	if err != nil {
-		return nil, err
-	}
-	site, err := monitor.NewSite(s.web(), monitor.SiteOptions{Roots: trust.RootCAs})
+	source, err := s.published()
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +240,7 @@ func (s *story) look(ctx context.Context) (*monitor.Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := monitor.Visitor{Source: site.At("/log/"), Verifier: verifier, LogKey: string(key), State: state, File: s.pin("log.state"), Now: time.Now()}
+	v := monitor.Visitor{Source: source, Verifier: verifier, LogKey: string(key), State: state, File: s.pin("log.state"), Now: time.Now()}
 	log, err := v.Visit(ctx)
 	if err != nil {
 		return nil, err
@@ -301,6 +320,12 @@ func (s *story) rollBack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if !strings.Contains(l.Stopped, "witness fernhill") {
+		return fmt.Errorf("the log stopped for another reason: %s", l.Stopped)
+	}
+	if err := s.still(ctx); err != nil {
+		return err
+	}
 	_, refused := s.look(ctx)
 	if !errors.Is(refused, monitor.ErrRollback) {
 		return fmt.Errorf("a log that was rolled back was believed: %w", refused)
@@ -326,6 +351,28 @@ func (s *story) rollBack(ctx context.Context) error {
 		"the true folder is back, and both go on with it; writ ledger recover is for when it is lost",
 	)
 	return nil
+}
+
+// still checks that the server publishes nothing while two batches are due.
+func (s *story) still(ctx context.Context) error {
+	source, err := s.published()
+	if err != nil {
+		return err
+	}
+	before, err := source.Read(ctx, "checkpoint", 1<<20)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(2 * interval):
+	}
+	after, err := source.Read(ctx, "checkpoint", 1<<20)
+	if err == nil && !bytes.Equal(before, after) {
+		err = errors.New("a log that its witness refuses was published")
+	}
+	return err
 }
 
 // swap puts the data folder aside and another in its place; the server is
