@@ -24,7 +24,8 @@
 // server's name and its certificate only: machines behind one name must show one
 // log. A base of your own brings its own trust, which the pins' roots don't
 // change. And a state file belongs to one process: of two that share it, the
-// last to write is remembered.
+// last to write is remembered. What a refused server showed is not remembered,
+// only what verified.
 //
 // The pins are yours to get by another way than from the server: in a contract,
 // on paper, from a witness. docs/ledger.md describes the formats.
