@@ -5,7 +5,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"path/filepath"
-	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,10 +19,15 @@ import (
 	"writ/internal/records"
 )
 
+// usesFor is how long keys are used: long enough for several batches.
+const usesFor = 5 * time.Second
+
 // BenchmarkJournaledUses is the use of keys by 100 customers at once while a real
-// book commits to all their journals each second; at the end every journal's
-// head must be proven by a receipt, or there is no figure.
+// book commits to all their journals each second; an operation is five seconds
+// of it. There is no figure unless batches were published meanwhile, and unless
+// at the end a receipt proves every journal's head.
 func BenchmarkJournaledUses(b *testing.B) {
+	const interval = time.Second
 	dir := b.TempDir()
 	g := open(b, filepath.Join(dir, "data"), func(c *gate.Config) { c.Unseal = gate.KeyFile(filepath.Join(dir, "root.key")) })
 	key := g.StoreKey("records")
@@ -56,7 +61,7 @@ func BenchmarkJournaledUses(b *testing.B) {
 		}
 		return out, err
 	}
-	book, err := ledger.OpenBook(ctx, ledger.Config{Log: log, LogKey: vkey, Records: store, Interval: time.Second, Heads: heads})
+	book, err := ledger.OpenBook(ctx, ledger.Config{Log: log, LogKey: vkey, Records: store, Interval: interval, Heads: heads})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -81,25 +86,27 @@ func BenchmarkJournaledUses(b *testing.B) {
 	ended := make(chan error)
 	go func() { ended <- book.Run(running) }()
 
-	var next atomic.Uint64
-	b.SetParallelism(8 / runtime.GOMAXPROCS(0))
-	b.ResetTimer()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			o := all[next.Add(1)%uint64(len(all))]
-			if _, err := g.Open(ctx, o.right, o.use, o.wrapped); err != nil {
-				b.Error(err)
-				return
-			}
-		}
-	})
-	b.StopTimer()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "uses/s")
+	var used uint64
+	var took time.Duration
+	first := book.Status().Batch
+	for b.Loop() {
+		n, d := useAll(b, len(all), func(i int) error {
+			_, err := g.Open(ctx, all[i].right, all[i].use, all[i].wrapped)
+			return err
+		})
+		used, took = used+n, took+d
+	}
+	// One interval may have begun before the first use, one may still be open.
+	if made, want := book.Status().Batch-first, uint64(took/interval)-2; made < want {
+		b.Fatalf("%d batches were published in %s, not %d", made, took, want)
+	}
 
 	// Two batches more: the second was begun after the last use.
 	until := book.Status().Batch + 2
-	for book.Status().Batch < until {
-		time.Sleep(10 * time.Millisecond)
+	for end := time.Now().Add(time.Minute); book.Status().Batch < until; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			b.Fatalf("no batch after the last use: %+v", book.Status())
+		}
 	}
 	verifier, err := proof.NewVerifier(proof.Trust{LogKey: vkey})
 	if err != nil {
@@ -122,4 +129,31 @@ func BenchmarkJournaledUses(b *testing.B) {
 	if err := <-ended; err != nil {
 		b.Fatal(err)
 	}
+	b.ReportMetric(float64(used)/took.Seconds(), "uses/s")
+}
+
+// useAll has eight users go round so many keys, and returns how many uses there
+// were and how long they took.
+func useAll(b *testing.B, keys int, use func(int) error) (uint64, time.Duration) {
+	var users sync.WaitGroup
+	var next, used atomic.Uint64
+	begun := time.Now()
+	for range 8 {
+		users.Go(func() {
+			n := uint64(0)
+			for ; time.Since(begun) < usesFor; n++ {
+				if err := use(int(next.Add(1) % uint64(keys))); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+			used.Add(n)
+		})
+	}
+	users.Wait()
+	took := time.Since(begun)
+	if b.Failed() {
+		b.FailNow()
+	}
+	return used.Load(), took
 }

@@ -186,6 +186,9 @@ func (l *Ledger) Checkpoint(cosigned int) ([]byte, error) {
 	return note.Sign(&note.Note{Text: text}, append([]note.Signer{l.signer}, l.cosigners[:cosigned]...)...)
 }
 
+// Signer is the log's own: for who serves what was published as a server does.
+func (l *Ledger) Signer() note.Signer { return l.signer }
+
 // Publish writes checkpoint, tiles and entry bundles into a folder, beside what
 // is there.
 func (l *Ledger) Publish(dir string) error {
