@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"writ/internal/testenv"
 )
 
 // tool runs a stranger's client in an environment of its own.
@@ -23,7 +25,7 @@ type tool struct {
 func needTool(t *testing.T, name string, env ...string) *tool {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
-		skip(t, name+" is not installed")
+		testenv.Skip(t, name+" is not installed")
 	}
 	return &tool{t: t, name: name, env: append(env, "HOME="+t.TempDir(), "PATH="+os.Getenv("PATH"))}
 }

@@ -12,11 +12,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/minio/minio-go/v7"
+
+	"writ/internal/testenv"
 )
 
 // TestFlippedBytes is the second half of invariant 8: whatever byte of
@@ -170,14 +171,7 @@ func copyTree(t *testing.T, from, to string) {
 // TestDiskFull: a full disk answers 503, loses nothing, and is forgotten when
 // space returns.
 func TestDiskFull(t *testing.T) {
-	if os.Getuid() != 0 {
-		skip(t, "not root: cannot mount a small file system")
-	}
-	mnt := t.TempDir()
-	if err := syscall.Mount("tmpfs", mnt, "tmpfs", 0, "size=192m"); err != nil {
-		skip(t, "cannot mount a small file system: "+err.Error())
-	}
-	t.Cleanup(func() { syscall.Unmount(mnt, syscall.MNT_DETACH) })
+	mnt := testenv.Disk(t, 192<<20)
 	ctx := context.Background()
 	s := newServer(t, filepath.Join(mnt, "data"))
 	s.start()
@@ -219,9 +213,7 @@ func TestDiskFull(t *testing.T) {
 			t.Fatalf("on a full disk %d reads as %d: %v", value, got, err)
 		}
 	}
-	if err := syscall.Mount("tmpfs", mnt, "tmpfs", syscall.MS_REMOUNT, "size=400m"); err != nil {
-		t.Fatal(err)
-	}
+	testenv.Resize(t, mnt, 400<<20)
 	deadline := time.Now().Add(time.Minute)
 	for err := put("after", 3); err != nil; err = put("after", 3) {
 		if time.Now().After(deadline) {

@@ -51,15 +51,6 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// skip skips a test, or fails it where skipping is forbidden.
-func skip(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("WRIT_TEST_NOSKIP") == "1" {
-		t.Fatal("skipping is forbidden here: " + why)
-	}
-	t.Skip(why)
-}
-
 // server is one writ process and what a client needs to talk to it.
 type server struct {
 	t       *testing.T

@@ -2,42 +2,15 @@ package blob
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"writ/internal/testenv"
 )
-
-// skip skips the test for the given reason; where WRIT_TEST_NOSKIP=1 forbids
-// skipping, it fails instead.
-func skip(t *testing.T, reason string) {
-	t.Helper()
-	if os.Getenv("WRIT_TEST_NOSKIP") == "1" {
-		t.Fatalf("skipping is forbidden: %s", reason)
-	}
-	t.Skip(reason)
-}
-
-// tinyDisk returns a folder on a file system of its own with so many bytes.
-func tinyDisk(t *testing.T, size int) string {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		skip(t, "a disk that fills up needs a tmpfs of its own, and only root may mount one")
-	}
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
-		skip(t, fmt.Sprintf("a disk that fills up needs a tmpfs, which couldn't be mounted: %v", err))
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
 
 // putUntilFull puts blobs from several goroutines until the disk is full.
 func putUntilFull(t *testing.T, d *Disk, all *owned, size int) {
@@ -81,7 +54,7 @@ func wantAll(t *testing.T, d *Disk, all *owned) {
 // On a full disk every write says so and leaves nothing; when space returns
 // all is as before, with and without a restart.
 func TestDiskFull(t *testing.T) {
-	dir := tinyDisk(t, 12<<20)
+	dir := testenv.Disk(t, 12<<20)
 	opts := small()
 	opts.SegmentSize = 1 << 20
 	d := openTest(t, filepath.Join(dir, "blobs"), opts)
@@ -137,7 +110,7 @@ func TestDiskFull(t *testing.T) {
 
 // The reserve stays free whatever is put, and is there for Reclaim to use.
 func TestReserve(t *testing.T) {
-	dir := tinyDisk(t, 12<<20)
+	dir := testenv.Disk(t, 12<<20)
 	opts := small()
 	opts.Reserve = 4 << 20
 	d := openTest(t, filepath.Join(dir, "blobs"), opts)
@@ -228,7 +201,7 @@ func wantFull(t *testing.T, d *Disk) {
 func TestCheckpointElsewhere(t *testing.T) {
 	d := openTest(t, t.TempDir(), small())
 	ref, file := put(t, d, random(1, 1000)), uploadTest(t, d, random(2, 1000))
-	dir := filepath.Join(tinyDisk(t, 4<<20), "copy")
+	dir := filepath.Join(testenv.Disk(t, 4<<20), "copy")
 	done, err := d.Checkpoint(t.Context(), dir)
 	if err != nil || done.Copied != done.Bytes || done.Files != 1 || done.Segments != 1 {
 		t.Fatalf("Checkpoint: %+v, %v", done, err)

@@ -19,6 +19,7 @@ import (
 
 	"writ/internal/records"
 	"writ/internal/seal"
+	"writ/internal/testenv"
 )
 
 func fixedKey(t testing.TB) *seal.Key {
@@ -286,17 +287,7 @@ func writeForever(t *testing.T, dir string) {
 // TestFullDisk: below the reserve a change that adds is refused and the store
 // lives on; when space returns, so does the store.
 func TestFullDisk(t *testing.T) {
-	if os.Getuid() != 0 {
-		if os.Getenv("WRIT_TEST_NOSKIP") == "1" {
-			t.Fatal("skipping is forbidden here: not root, cannot mount a small file system")
-		}
-		t.Skip("not root: cannot mount a small file system")
-	}
-	mnt := t.TempDir()
-	if err := syscall.Mount("tmpfs", mnt, "tmpfs", 0, "size=96m"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { syscall.Unmount(mnt, syscall.MNT_DETACH) })
+	mnt := testenv.Disk(t, 96<<20)
 	s := openDisk(t, filepath.Join(mnt, "records"), fixedKey(t))
 	defer s.Close()
 	kept := 0
@@ -324,9 +315,7 @@ func TestFullDisk(t *testing.T) {
 	if err := s.Apply(t.Context(), &b); err != nil {
 		t.Errorf("a delete on a full disk: %v", err)
 	}
-	if err := syscall.Mount("tmpfs", mnt, "tmpfs", syscall.MS_REMOUNT, "size=300m"); err != nil {
-		t.Fatal(err)
-	}
+	testenv.Resize(t, mnt, 300<<20)
 	time.Sleep(20 * time.Millisecond)
 	b = records.Batch{}
 	b.Put([]byte("after"), valueFor("after", 50_000))

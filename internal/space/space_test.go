@@ -3,26 +3,16 @@ package space_test
 import (
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
 	"writ/internal/space"
+	"writ/internal/testenv"
 )
 
 // TestFree: what is written is missing, what is removed comes back.
 func TestFree(t *testing.T) {
-	if os.Getuid() != 0 {
-		if os.Getenv("WRIT_TEST_NOSKIP") == "1" {
-			t.Fatal("skipping is forbidden here: not root, cannot mount a small file system")
-		}
-		t.Skip("not root: cannot mount a small file system")
-	}
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=8m"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
+	dir := testenv.Disk(t, 8<<20)
 	w := &space.Watch{Dir: dir}
 	if n := w.Free(); n != 8<<20 {
 		t.Fatalf("an empty file system of 8 MiB has %d bytes", n)

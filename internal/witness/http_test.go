@@ -149,9 +149,6 @@ func raw(t *testing.T, url, text string) string {
 // TestSlowClient: who sends no header or half a body is answered or cut off,
 // and others are served meanwhile.
 func TestSlowClient(t *testing.T) {
-	if testing.Short() {
-		t.Skip("waits for timeouts")
-	}
 	t.Parallel()
 	r := newRig(t, origin)
 	r.logs[0].grow(5, "honest")
