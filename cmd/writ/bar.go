@@ -35,7 +35,10 @@ func barOn(terminal io.Writer) (show func(stage string, done, total int64), end 
 				}
 				bar = progressbar.NewOptions64(max, progressbar.OptionSetWriter(terminal),
 					progressbar.OptionSetDescription(stage), progressbar.OptionShowCount(),
-					progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(true))
+					progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(true),
+					// Else a spinner draws by itself, beside what is drawn here, and goes on
+					// after it was cleared.
+					progressbar.OptionSetSpinnerChangeInterval(0))
 			}
 			bar.Set64(done)
 		}, func() {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"writ/internal/api"
 )
@@ -18,7 +19,13 @@ func TestProgress(t *testing.T) {
 	for _, p := range []api.Progress{{Stage: "rotate", Done: 3, Total: 12}, {Stage: "check", Done: 5}} {
 		show(p)
 	}
+	time.Sleep(150 * time.Millisecond) // what draws by itself would do it beside end
 	end()
+	length := terminal.Len()
+	time.Sleep(250 * time.Millisecond)
+	if terminal.Len() != length {
+		t.Error("something is drawn after the end")
+	}
 	text := terminal.String()
 	for _, want := range []string{"rotate", "3/12", "check"} {
 		if !strings.Contains(text, want) {
