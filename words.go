@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // CustomerID names one customer for ever: "c-" and 20 lower-case hex digits
@@ -104,3 +105,103 @@ func randomHex(n int) string {
 	rand.Read(b)
 	return hex.EncodeToString(b)
 }
+
+// CaseID names one case of the docket: the year in which its demand came in,
+// and eight characters of Crockford's base32 in two groups ("2026-7KQM-4ZT0"),
+// 40 random bits. It says nothing of how many cases there are.
+type CaseID string
+
+// NewCaseID returns a fresh random CaseID of that year.
+func NewCaseID(year int) CaseID {
+	var b [8]byte
+	rand.Read(b[:])
+	for i := range b {
+		b[i] = crockford[b[i]&31]
+	}
+	return CaseID(fmt.Sprintf("%04d-%s-%s", year, b[:4], b[4:]))
+}
+
+const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+// ParseCaseID checks the form of s.
+func ParseCaseID(s string) (CaseID, error) {
+	ok := len(s) == 14 && s[4] == '-' && s[9] == '-'
+	for i := 0; ok && i < len(s); i++ {
+		switch {
+		case i < 4:
+			ok = s[i] >= '0' && s[i] <= '9'
+		case i != 4 && i != 9:
+			ok = strings.IndexByte(crockford, s[i]) >= 0
+		}
+	}
+	if !ok {
+		return "", fmt.Errorf("%q is not a case (as in 2026-7KQM-4ZT0)", s)
+	}
+	return CaseID(s), nil
+}
+
+// AuthorityID names an authority in the directory: "a-" and 20 lower-case hex
+// digits, random.
+type AuthorityID string
+
+// NewAuthorityID returns a fresh random AuthorityID.
+func NewAuthorityID() AuthorityID { return AuthorityID("a-" + randomHex(10)) }
+
+// Person names a person of the operator's or a custodian, the same in roles,
+// keys and signatures: 1 to 64 lower-case letters, digits, "-" and ".".
+type Person string
+
+// ParsePerson checks the form of s.
+func ParsePerson(s string) (Person, error) {
+	ok := len(s) >= 1 && len(s) <= 64
+	for i := 0; ok && i < len(s); i++ {
+		c := s[i]
+		ok = c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || i > 0 && (c == '-' || c == '.')
+	}
+	if !ok {
+		return "", fmt.Errorf("%q does not name a person (1 to 64 lower-case letters, digits, \"-\" and \".\")", s)
+	}
+	return Person(s), nil
+}
+
+// Role is what a person may do in a case. One person never holds two of
+// intake, counsel, custodian and production in one case.
+type Role string
+
+// The roles.
+const (
+	RoleIntake     Role = "intake"     // enters demands and attaches what came with them
+	RoleCounsel    Role = "counsel"    // judges them
+	RoleCustodian  Role = "custodian"  // signs writs
+	RoleProduction Role = "production" // opens and packs what a writ covers
+	RoleOperator   Role = "operator"   // runs the server; no part in any case
+	RoleAuditor    Role = "auditor"    // reads reports and the audit trail
+)
+
+// Instrument names the kind of a demand, as its law pack does: "eu.epoc",
+// "us.warrant", "domestic", ….
+type Instrument string
+
+// DataClass is a class of data as laws tell them apart.
+type DataClass string
+
+// The classes, from the least to the most protected.
+const (
+	ClassSubscriber     DataClass = "subscriber"     // who the customer is (US: the basic-subscriber fields)
+	ClassIdentification DataClass = "identification" // asked for only to identify the user (Regulation (EU) 2023/1543, Article 3(10))
+	ClassTraffic        DataClass = "traffic"        // who used what when; US: other non-content records
+	ClassContent        DataClass = "content"        // what the customer stored
+)
+
+// Secrecy is the one basis on which a case's customer is told, or not.
+type Secrecy string
+
+// The bases.
+const (
+	TellBefore     Secrecy = "tell-before"     // the provider tells, before anything is produced
+	TellAfter      Secrecy = "tell-after"      // the provider tells, after production
+	AuthorityTells Secrecy = "authority-tells" // the issuing authority tells (e-Evidence); the provider keeps silent
+	DatedOrder     Secrecy = "dated-order"     // an order of silence with an end
+	Conditional    Secrecy = "conditional"     // silence while a condition holds
+	Statutory      Secrecy = "statutory"       // silence by statute, without end
+)
