@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"writ/internal/api"
+	"writ/internal/printable"
 )
 
 func fsckCommand(g *global) *cobra.Command {
@@ -103,9 +104,9 @@ func describe(f api.Finding) string {
 	var where []string
 	add := func(text string) { where = append(where, text) }
 	if f.Bucket != "" {
-		name := printable(string(f.Bucket))
+		name := printable.Line(string(f.Bucket))
 		if f.Key != "" {
-			name += "/" + printable(string(f.Key))
+			name += "/" + printable.Line(string(f.Key))
 		}
 		add(name)
 	}

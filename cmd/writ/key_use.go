@@ -11,6 +11,7 @@ import (
 	"writ"
 	"writ/internal/access"
 	"writ/internal/monitor"
+	"writ/internal/printable"
 )
 
 // keyUse is an entry of a journal as it is shown, and, for scripts, as JSON.
@@ -63,12 +64,12 @@ func (e keyUse) line() string {
 	}
 	what := ""
 	if e.Bucket != "" {
-		what = printable(string(e.Bucket))
+		what = printable.Line(string(e.Bucket))
 		if e.Key != "" {
-			what += "/" + printable(string(e.Key))
+			what += "/" + printable.Line(string(e.Key))
 		}
 		if e.Version != "" && e.Version != writ.NullVersion {
-			what += " version " + printable(string(e.Version))
+			what += " version " + printable.Line(string(e.Version))
 		}
 	}
 	if e.Length > 0 {
@@ -78,7 +79,7 @@ func (e keyUse) line() string {
 	if e.Addr != "" {
 		from = "from " + e.Addr
 	}
-	text := fmt.Sprintf("%7d  %s  %-13s  %-10s  %s", e.Seq, when(e.Time), printable(string(e.Reason)), printable(e.Op), strings.Join(filled(printable(who), from, what), "  "))
+	text := fmt.Sprintf("%7d  %s  %-13s  %-10s  %s", e.Seq, when(e.Time), printable.Line(string(e.Reason)), printable.Line(e.Op), strings.Join(filled(printable.Line(who), from, what), "  "))
 	return strings.TrimRight(text, " ")
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"writ/internal/api"
+	"writ/internal/printable"
 )
 
 func ledgerCommand(g *global) *cobra.Command {
@@ -72,7 +73,7 @@ func witnessLine(w api.Witness, outside []string) string {
 		}
 	}
 	if w.Error != "" {
-		return fmt.Sprintf("%s (%s): %s", w.Name, whose, printable(w.Error))
+		return fmt.Sprintf("%s (%s): %s", w.Name, whose, printable.Line(w.Error))
 	}
 	if w.Cosigned == nil {
 		return fmt.Sprintf("%s (%s): not asked yet", w.Name, whose)

@@ -47,15 +47,6 @@ func facts(w io.Writer, pairs ...string) error {
 	return t.Flush()
 }
 
-// printable shows a text that came from a customer on a terminal: control
-// characters are quoted.
-func printable(s string) string {
-	if quoted := strconv.Quote(s); quoted[1:len(quoted)-1] != s {
-		return quoted
-	}
-	return s
-}
-
 func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
 
 // units of sizes: powers of 1,024.

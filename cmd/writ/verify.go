@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"writ/internal/printable"
 	"writ/internal/proof"
 )
 
@@ -143,11 +144,11 @@ func tellReceipt(w io.Writer, v proof.Verified, witnesses bool) error {
 	}
 	switch {
 	case v.Hidden != nil:
-		lines = append(lines, "slot", fmt.Sprintf("%d: %s of %s", v.Slot, printable(v.Hidden.Kind), when(v.Hidden.At)), "says", printable(string(v.Hidden.Body)))
+		lines = append(lines, "slot", fmt.Sprintf("%d: %s of %s", v.Slot, printable.Line(v.Hidden.Kind), when(v.Hidden.At)), "says", printable.Line(string(v.Hidden.Body)))
 	case v.Head != nil:
 		lines = append(lines, "journal", fmt.Sprintf("label %x", v.Head.Label), "newest entry", fmt.Sprintf("%d, hash %x", v.Head.Seq, v.Head.Head))
 	default:
-		lines = append(lines, "says", printable(string(v.Statement.Body)))
+		lines = append(lines, "says", printable.Line(string(v.Statement.Body)))
 	}
 	if err := facts(w, lines...); err != nil {
 		return err

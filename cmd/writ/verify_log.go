@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"writ/internal/monitor"
+	"writ/internal/printable"
 	"writ/internal/proof"
 )
 
@@ -131,7 +132,7 @@ func storyFacts(s *monitor.Story) []string {
 		if b == nil {
 			return append(lines, "break", "this log goes on from another")
 		}
-		lines = append(lines, "break", fmt.Sprintf("this log goes on from %s at %d leaves: %s", printable(b.Origin), b.Size, printable(b.Reason)))
+		lines = append(lines, "break", fmt.Sprintf("this log goes on from %s at %d leaves: %s", printable.Line(b.Origin), b.Size, printable.Line(b.Reason)))
 	}
 	return lines
 }

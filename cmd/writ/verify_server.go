@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"writ/internal/monitor"
+	"writ/internal/printable"
 	"writ/internal/proof"
 )
 
@@ -151,7 +152,7 @@ func (s *serverCheck) fresh(log *monitor.Log, story *monitor.Story) (string, err
 // policy says whether the policy is what it was.
 func (s *serverCheck) policy(before, now *monitor.InForce) (string, error) {
 	if now.Policy.Origin != s.known.Origin {
-		return "", fmt.Errorf("the policy is of the log %s, and the server names %s", printable(now.Policy.Origin), printable(s.known.Origin))
+		return "", fmt.Errorf("the policy is of the log %s, and the server names %s", printable.Line(now.Policy.Origin), printable.Line(s.known.Origin))
 	}
 	since := fmt.Sprintf("leaf %d, of %s", now.Index, when(now.Since))
 	switch {
@@ -192,7 +193,7 @@ func (s *serverCheck) release(ctx context.Context, policy *proof.Policy) (string
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s, leaf %d of %s, source %s with SHA-256 %s", printable(r.Version), got.Index, when(got.Statement.At), printable(r.Source.Name), printable(r.Source.SHA256)), nil
+	return fmt.Sprintf("%s, leaf %d of %s, source %s with SHA-256 %s", printable.Line(r.Version), got.Index, when(got.Statement.At), printable.Line(r.Source.Name), printable.Line(r.Source.SHA256)), nil
 }
 
 func (s *serverCheck) tell(w io.Writer, asJSON bool) error {
