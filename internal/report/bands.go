@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"writ"
@@ -183,6 +182,4 @@ func (n *national) mixed(lines []bandLine, r *Refusal) {
 }
 
 // Structures returns those that a program may offer.
-func Structures() []Structure {
-	return slices.Sorted(slices.Values([]Structure{Bands1000, Bands500, Bands250, Bands100}))
-}
+func Structures() []Structure { return []Structure{Bands1000, Bands500, Bands250, Bands100} }

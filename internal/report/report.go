@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -170,6 +171,12 @@ func (r *Report) canonical() []byte {
 		V: 1, Layout: r.o.Layout, Table: r.o.Table, By: r.o.By, Operator: r.o.Operator,
 		From: r.o.From.Format(time.DateOnly), To: r.o.To.Format(time.DateOnly),
 		Preliminary: r.Preliminary(), Rounding: r.o.Round, Notes: r.notes, Sections: r.sections,
+	}
+	d.Notes = append([]string{}, d.Notes...) // [] where there is nothing, never null
+	d.Sections = slices.Clone(d.Sections)
+	for i := range d.Sections {
+		s := &d.Sections[i]
+		s.Columns, s.Rows = append([]column{}, s.Columns...), append([]row{}, s.Rows...)
 	}
 	if first, ok := r.Correction(); ok {
 		d.Corrects = hex.EncodeToString(first[:])
