@@ -74,6 +74,10 @@ var (
 	withheld = words("–")  // any figure, zero too
 )
 
+// roomForRefs is room for the refs of a large docket, so that it needn't grow
+// there: a megabyte for as long as the report is made.
+const roomForRefs = 1 << 16
+
 // Make counts cases and makes the report that o asks for. Cases of other times
 // may be among them; order doesn't matter.
 //
@@ -84,7 +88,7 @@ func Make(cases iter.Seq[Case], o Options) (*Report, error) {
 		return nil, err
 	}
 	refusal := &Refusal{}
-	look := &examiner{refs: map[string]struct{}{}, r: refusal}
+	look := &examiner{refs: make(map[string]struct{}, roomForRefs), r: refusal}
 	var count tally
 	if o.Layout == GitHub {
 		count = newGitHubTally(&o)

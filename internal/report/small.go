@@ -272,6 +272,9 @@ func (s *shown) movable(i, c, step int) bool {
 func (s *shown) coverPlain(i, c int) bool {
 	best, bestK, bestD := 4, -1, -1
 	for k := range s.lines {
+		if best == 0 {
+			break
+		}
 		for d, a := range s.axes {
 			if k == i || d == c || a.extra {
 				continue
