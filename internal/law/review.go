@@ -45,6 +45,7 @@ func (l *Law) Review(d Demand, f Facts) []Finding {
 			Why: "No pack describes this instrument.", Settle: "choose an instrument of a pack"}
 		return []Finding{none}
 	}
+	d.Classes = distinct(d.Classes)
 	found := make([]Finding, 0, 8+len(d.Classes)+len(l.rules[d.Instrument]))
 	found = append(found, i.itself(&d)...)
 	if _, err := zone(d.Provider.TimeZone); err != nil {
@@ -64,6 +65,16 @@ func (l *Law) Review(d Demand, f Facts) []Finding {
 		}
 	}
 	return found
+}
+
+// distinct leaves out what was named before.
+func distinct(classes []writ.DataClass) (once []writ.DataClass) {
+	for _, c := range classes {
+		if !slices.Contains(once, c) {
+			once = append(once, c)
+		}
+	}
+	return once
 }
 
 // itself checks that the instrument is in use, on paper, and for this matter.
@@ -170,10 +181,7 @@ func (i *Instrument) reaches(d *Demand) (found []Finding) {
 		f.Settle = "enter the classes that the demand names"
 		return []Finding{f}
 	}
-	for n, name := range d.Classes {
-		if slices.Contains(d.Classes[:n], name) {
-			continue
-		}
+	for _, name := range d.Classes {
 		rule := fmt.Sprintf("%s.class.%s", i.ID, name)
 		if c := i.class(name); c != nil {
 			found = append(found, c.Basis.finding(rule, Pass, fmt.Sprintf("The instrument reaches %s data: %s.", name, c.Needs)))
