@@ -37,3 +37,10 @@ func BenchmarkClocks(b *testing.B) {
 		l.Clocks(d, events, now)
 	}
 }
+
+// BenchmarkLoad reads and checks all packs, as the server does at its start.
+func BenchmarkLoad(b *testing.B) {
+	for b.Loop() {
+		load(b, strictHouse)
+	}
+}

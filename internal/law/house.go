@@ -1,8 +1,6 @@
 package law
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -46,14 +44,11 @@ func (b *builder) house(body []byte) error {
 		return err
 	}
 	var h house
-	if err := decode(body, "house", &h); err != nil {
+	info := &PackInfo{Name: "house", Title: "The operator's own rules", Enabled: true}
+	if err := decode(body, "house", &h, info); err != nil {
 		return err
 	}
-	sum := sha256.Sum256(body)
-	info := &PackInfo{Name: "house", Version: h.House, Title: "The operator's own rules", SHA256: hex.EncodeToString(sum[:]), Enabled: true}
-	if err := count(body, info); err != nil {
-		return err
-	}
+	info.Version = h.House
 	b.law.house = info
 	for _, step := range []func(*house) error{b.disable, b.limits, b.shorter, b.own} {
 		if err := step(&h); err != nil {

@@ -81,17 +81,14 @@ func (l *Law) read(fsys fs.FS, name string) (*pack, error) {
 		return nil, err
 	}
 	var p pack
-	if err := decode(body, "", &p); err != nil {
+	var info PackInfo
+	if err := decode(body, "", &p, &info); err != nil {
 		return nil, err
 	}
 	if p.Pack+".yaml" != name {
 		return nil, fmt.Errorf("the pack calls itself %q", p.Pack)
 	}
-	sum := sha256.Sum256(body)
-	info := PackInfo{Name: p.Pack, Version: p.Version, Title: p.Title, SHA256: hex.EncodeToString(sum[:]), Enabled: p.Enabled}
-	if err := count(body, &info); err != nil {
-		return nil, err
-	}
+	info.Name, info.Version, info.Title, info.Enabled = p.Pack, p.Version, p.Title, p.Enabled
 	l.packs = append(l.packs, info)
 	return &p, nil
 }
@@ -116,9 +113,10 @@ func bounded(body []byte) error {
 	return nil
 }
 
-// decode checks a document against a part of the schema ("" is a pack) and
-// reads it. Members that the schema doesn't know are errors.
-func decode(body []byte, part string, into any) error {
+// decode checks a document against a part of the schema ("" is a pack), reads
+// it, and counts its cells into info, which may be nil. The schema knows every
+// member there is, so that none is passed over.
+func decode(body []byte, part string, into any, info *PackInfo) error {
 	var node yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(body))
 	if err := dec.Decode(&node); err != nil {
@@ -130,38 +128,32 @@ func decode(body []byte, part string, into any) error {
 	if err := conforms(&node, part); err != nil {
 		return err
 	}
-	strict := yaml.NewDecoder(bytes.NewReader(body))
-	strict.KnownFields(true)
-	if err := strict.Decode(into); err != nil {
+	if err := node.Decode(into); err != nil {
 		return fmt.Errorf("couldn't read it: %w", err)
+	}
+	if info != nil {
+		sum := sha256.Sum256(body)
+		info.SHA256 = hex.EncodeToString(sum[:])
+		info.count(&node)
 	}
 	return nil
 }
 
-// count counts a pack's cells by how sure they are.
-func count(body []byte, info *PackInfo) error {
-	var node yaml.Node
-	if err := yaml.Unmarshal(body, &node); err != nil {
-		return err
-	}
-	var walk func(*yaml.Node)
-	walk = func(n *yaml.Node) {
-		for i, child := range n.Content {
-			if n.Kind == yaml.MappingNode && i%2 == 1 && n.Content[i-1].Value == "verified" {
-				switch Verified(child.Value) {
-				case InPrimary:
-					info.Primary++
-				case InSecondary:
-					info.Secondary++
-				case Unverified:
-					info.Unverified++
-				}
+// count counts cells by how sure they are.
+func (p *PackInfo) count(n *yaml.Node) {
+	for i, child := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 1 && n.Content[i-1].Value == "verified" {
+			switch Verified(child.Value) {
+			case InPrimary:
+				p.Primary++
+			case InSecondary:
+				p.Secondary++
+			case Unverified:
+				p.Unverified++
 			}
-			walk(child)
 		}
+		p.count(child)
 	}
-	walk(&node)
-	return nil
 }
 
 // data reads what packs refer to.
@@ -181,7 +173,7 @@ func (l *Law) data(fsys fs.FS) error {
 	}{{"data/countries.yaml", "countries", &countries}, {"data/calendars.yaml", "calendars", &calendars}} {
 		body, err := file(fsys, one.name)
 		if err == nil {
-			err = decode(body, one.part, one.into)
+			err = decode(body, one.part, one.into, nil)
 		}
 		if err != nil {
 			return fmt.Errorf("law data %s: %w", one.name, err)
@@ -233,7 +225,8 @@ func (l *Law) ask() {
 	}
 }
 
-// Instruments are all instruments, by id, those that are switched off too.
+// Instruments are all instruments, by id, those that are switched off too. What
+// they hold is shared with the Law: look, don't change.
 func (l *Law) Instruments() []Instrument {
 	all := make([]Instrument, len(l.instruments))
 	for n, i := range l.instruments {
