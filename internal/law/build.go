@@ -65,10 +65,10 @@ func (b *builder) words(p *pack) error {
 		b.law.questions[id] = q
 	}
 	for _, h := range p.Harms {
-		if b.law.harms[h.ID] {
+		if b.law.harm(h.ID) {
 			return fmt.Errorf("harm %s is defined twice", h.ID)
 		}
-		b.law.harms[h.ID] = true
+		b.law.harms = append(b.law.harms, h)
 	}
 	if !p.Enabled && p.Why == "" {
 		return errors.New("a disabled pack says why_disabled")

@@ -112,6 +112,29 @@ func TestConditionRefused(t *testing.T) {
 	}
 }
 
+// TestOpenIsWhatMatters: a question whose answer can't change the outcome is not
+// said to be open.
+func TestOpenIsWhatMatters(t *testing.T) {
+	for text, want := range map[string][]string{
+		`{fact: q.c}`:                       {"q.c"},
+		`{any: [{fact: q.c}, {fact: q.a}]}`: nil,
+		`{all: [{fact: q.c}, {fact: q.b}]}`: nil,
+		`{all: [{any: [{fact: q.c}, {fact: q.a}]}, {field: matter, is: civil}]}`:               nil,
+		`{all: [{fact: q.c}, {any: [{fact: q.c}, {fact: q.b}]}, {not: {all: [{fact: q.c}]}}]}`: {"q.c"},
+		`{any: [{all: [{fact: q.c}, {fact: q.b}]}, {fact: q.b}, {field: matter, is: civil}]}`:  nil,
+	} {
+		c, err := compiled(t, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var open []string
+		c.ask(&Demand{}, Facts{"q.a": Yes, "q.b": No}, &open)
+		if !slices.Equal(open, want) {
+			t.Errorf("%s: %v, want %v", text, open, want)
+		}
+	}
+}
+
 // genCond makes any condition over the three facts.
 func genCond(depth int) *rapid.Generator[*cond] {
 	return rapid.Custom(func(t *rapid.T) *cond {

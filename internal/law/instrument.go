@@ -73,10 +73,8 @@ type Emergency struct {
 // What can't be rejected is answered, objected to, or said to be impossible.
 func (i *Instrument) Rejectable() bool { return slices.Contains(i.Answers, Rejected) }
 
-// The answers that rules look at. Instrument.Answers has all that one knows.
-const (
-	Rejected = "rejected"
-)
+// Rejected is the answer that only some instruments know.
+const Rejected = "rejected"
 
 // Notification is what the packs know of telling an enforcing authority.
 type Notification struct {

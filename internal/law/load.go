@@ -25,7 +25,7 @@ type Law struct {
 	clocks      map[writ.Instrument][]*clockRule
 	asked       map[writ.Instrument][]Question
 	questions   map[string]Question
-	harms       map[string]bool
+	harms       []Harm
 	groups      map[string][]string
 	calendars   map[string]*calendar
 	packs       []PackInfo
@@ -42,7 +42,7 @@ const maxFile = 1 << 20
 // only be stricter than the packs: anything laxer is refused.
 func Load(fsys fs.FS, house []byte) (*Law, error) {
 	l := &Law{byID: map[writ.Instrument]*Instrument{}, rules: map[writ.Instrument][]*rule{}, clocks: map[writ.Instrument][]*clockRule{},
-		asked: map[writ.Instrument][]Question{}, questions: map[string]Question{}, harms: map[string]bool{}}
+		asked: map[writ.Instrument][]Question{}, questions: map[string]Question{}}
 	if err := l.data(fsys); err != nil {
 		return nil, err
 	}
@@ -257,6 +257,14 @@ func (l *Law) Packs() []PackInfo {
 // Questions are what counsel can be asked about a demand of an instrument, by
 // id.
 func (l *Law) Questions(id writ.Instrument) []Question { return slices.Clone(l.asked[id]) }
+
+// Harms are the harms that an order of silence may have to name, in the order
+// of their packs.
+func (l *Law) Harms() []Harm { return slices.Clone(l.harms) }
+
+func (l *Law) harm(id string) bool {
+	return slices.ContainsFunc(l.harms, func(h Harm) bool { return h.ID == id })
+}
 
 // Answers are the answers that the demand's instrument knows.
 func (l *Law) Answers(d Demand) []string {

@@ -158,6 +158,9 @@ func TestPacksHold(t *testing.T) {
 			}
 		}
 	}
+	if harms := l.Harms(); len(harms) != 5 || harms[0].ID != "us.life" || harms[0].Text == "" || harms[0].Verified != law.Unverified {
+		t.Errorf("%+v", harms)
+	}
 	all := l.Packs()
 	for _, p := range all {
 		if len(p.SHA256) != 64 || p.Version == "" || p.Primary+p.Secondary+p.Unverified == 0 {

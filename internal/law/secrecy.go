@@ -100,7 +100,7 @@ func (l *Law) change(rule string, c SecrecyChange, d *Demand, facts Facts) Findi
 		}
 	}
 	for _, harm := range d.Harms {
-		if !l.harms[harm] {
+		if !l.harm(harm) {
 			fail(fmt.Sprintf("%q is none of the harms that the law knows.", harm), "enter the harm by the pack's id")
 		}
 	}
