@@ -4,7 +4,12 @@ package bag
 var (
 	OpenMessage  = openCMS
 	ReadManifest = readManifest
+	WrapKey      = wrapKey
+	UnwrapKey    = unwrapKey
 )
 
-// UnpackAll unpacks volumes that a test names, with no manifest to be checked.
-var UnpackAll = unpackAll
+// ManifestLine is a line of a manifest.
+type ManifestLine = manifestLine
+
+// Path is the path that the line names.
+func (l ManifestLine) Path() string { return l.path }
