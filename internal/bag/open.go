@@ -35,10 +35,11 @@ type OpenInput struct {
 // side: what it writes is plaintext. The folder appears when everything is
 // unpacked; whether the bag is valid is in the report.
 func Open(ctx context.Context, in OpenInput) (Report, error) {
-	p, err := readPackage(in.Package)
+	file, err := readPackage(in.Package)
 	if err != nil {
 		return Report{}, err
 	}
+	p := file.pack()
 	if in.Identity.opens() != p.Sealing {
 		return Report{}, fmt.Errorf("%w: the package is sealed to %s keys", ErrIdentity, p.Sealing)
 	}

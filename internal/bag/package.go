@@ -15,6 +15,7 @@ import (
 
 	"writ"
 	"writ/internal/durable"
+	"writ/internal/seal"
 )
 
 const (
@@ -35,11 +36,14 @@ type packageFile struct {
 	Bytes      int64       `json:"bytes"`
 	Manifest   string      `json:"tagmanifest_sha256"`
 	Volumes    []Volume    `json:"volumes"`
+	// List is for the provider: the digest of the list of objects, sealed under
+	// the key of the state, so that a package is never taken for another's.
+	List []byte `json:"provider"`
 }
 
 // write puts SHA256SUMS and then package.json in place, durably.
-func (p Package) write(dir string, room *room) error {
-	body, err := json.MarshalIndent(packageFile{version, p.Case, p.Sealing, p.Recipients, p.Objects, p.Bytes, p.Manifest, p.Volumes}, "", "  ")
+func (p Package) write(dir string, list []byte, room *room) error {
+	body, err := json.MarshalIndent(packageFile{version, p.Case, p.Sealing, p.Recipients, p.Objects, p.Bytes, p.Manifest, p.Volumes, list}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("couldn't encode package.json: %w", err)
 	}
@@ -67,37 +71,45 @@ func (p Package) sums() []byte {
 // or changed. Where there is no package.json, the error is that of the file
 // system (fs.ErrNotExist).
 func Check(dir string) (Package, error) {
-	p, err := readPackage(dir)
+	file, err := readPackage(dir)
 	if err != nil {
 		return Package{}, err
 	}
-	for i, v := range p.Volumes {
-		if err := checkVolume(dir, v); err != nil {
-			return Package{}, fmt.Errorf("couldn't check volume %d of %d: %w", i+1, len(p.Volumes), err)
-		}
-	}
-	return p, nil
+	p := file.pack()
+	return p, p.checkVolumes(dir)
 }
 
-func readPackage(dir string) (Package, error) {
+func (p Package) checkVolumes(dir string) error {
+	for i, v := range p.Volumes {
+		if err := checkVolume(dir, v); err != nil {
+			return fmt.Errorf("couldn't check volume %d of %d: %w", i+1, len(p.Volumes), err)
+		}
+	}
+	return nil
+}
+
+func readPackage(dir string) (packageFile, error) {
 	f, err := os.Open(filepath.Join(dir, packageName))
 	if err != nil {
-		return Package{}, fmt.Errorf("couldn't open package.json: %w", err)
+		return packageFile{}, fmt.Errorf("couldn't open package.json: %w", err)
 	}
 	defer f.Close()
 	body, err := io.ReadAll(io.LimitReader(f, maxPackageJSON+1))
 	if err != nil {
-		return Package{}, fmt.Errorf("couldn't read package.json: %w", err)
+		return packageFile{}, fmt.Errorf("couldn't read package.json: %w", err)
 	}
 	var file packageFile
 	if len(body) > maxPackageJSON || json.Unmarshal(body, &file) != nil {
-		return Package{}, fmt.Errorf("%w: package.json can't be read", ErrDamaged)
+		return packageFile{}, fmt.Errorf("%w: package.json can't be read", ErrDamaged)
 	}
 	if file.Version != version {
-		return Package{}, fmt.Errorf("%w: package.json is of version %d, this program reads version %d", ErrDamaged, file.Version, version)
+		return packageFile{}, fmt.Errorf("%w: package.json is of version %d, this program reads version %d", ErrDamaged, file.Version, version)
 	}
-	p := Package{file.Case, file.Sealing, file.Recipients, file.Objects, file.Bytes, file.Manifest, file.Volumes}
-	return p, p.check()
+	return file, file.pack().check()
+}
+
+func (f packageFile) pack() Package {
+	return Package{f.Case, f.Sealing, f.Recipients, f.Objects, f.Bytes, f.Manifest, f.Volumes}
 }
 
 // check is for a package.json that anyone may have written.
@@ -154,19 +166,31 @@ func checkVolume(dir string, v Volume) error {
 
 // finished returns the package that an earlier call of the same input
 // finished, or nil.
-func finished(in Input) (*Package, error) {
-	p, err := Check(in.Dir)
+func finished(in Input, plan begin) (*Package, error) {
+	file, err := readPackage(in.Dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	if p.Case != in.Case || !slices.Equal(p.Recipients, fingerprints(in.Recipients)) {
-		return nil, fmt.Errorf("%w: it holds the package of another case or for other recipients", ErrOther)
+	list, err := seal.NewBox(in.StateKey).Open(nil, file.List, listLabel(in.Case))
+	if err != nil || string(list) != plan.List || !slices.Equal(file.Recipients, plan.Recipients) {
+		return nil, fmt.Errorf("%w: it holds a finished package of another case or list, or for other recipients", ErrOther)
+	}
+	p := file.pack()
+	if err := p.checkVolumes(in.Dir); err != nil {
+		return nil, err
 	}
 	return &p, removeState(in.Dir)
 }
+
+// sealedList is what a later call knows its own package by.
+func sealedList(in Input, plan begin) []byte {
+	return seal.NewBox(in.StateKey).Seal(nil, []byte(plan.List), listLabel(in.Case))
+}
+
+func listLabel(id writ.CaseID) []byte { return []byte("writ/package/list/v1\n" + string(id)) }
 
 // removeState removes what a finished package needs no more.
 func removeState(dir string) error {

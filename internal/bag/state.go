@@ -73,6 +73,7 @@ type position struct {
 type volumeRecord struct {
 	Volume Volume   `json:"volume"`
 	At     position `json:"at"`
+	Packed int64    `json:"packed"` // bytes of the objects that are whole
 }
 
 // filePiece is a piece of a tag file; the pieces of a file follow each other.
@@ -94,7 +95,8 @@ type state struct {
 	begin   *begin // nil in a new state
 	volumes []Volume
 	at      position
-	extras  bool // the caller's files are all there
+	packed  int64 // bytes of the objects that are whole
+	extras  bool  // the caller's files are all there
 }
 
 // stateStream names the tail: the state of one case is not that of another.
@@ -200,7 +202,7 @@ func (s *state) take(record []byte) (counts bool, err error) {
 	case recordVolume:
 		var v volumeRecord
 		err = json.Unmarshal(body, &v)
-		s.volumes, s.at = append(s.volumes, v.Volume), v.At
+		s.volumes, s.at, s.packed = append(s.volumes, v.Volume), v.At, v.Packed
 	case recordExtras:
 		s.extras = true
 	}
@@ -244,7 +246,7 @@ func (s *state) start(b begin) error {
 }
 
 func (s *state) volume(v Volume, at position) error {
-	if err := s.commit(recordVolume, volumeRecord{v, at}); err != nil {
+	if err := s.commit(recordVolume, volumeRecord{v, at, s.packed}); err != nil {
 		return err
 	}
 	s.volumes, s.at = append(s.volumes, v), at

@@ -52,22 +52,22 @@ func Write(ctx context.Context, in Input) (Package, error) {
 		return Package{}, err
 	}
 	defer lock.Close()
-	if p, err := finished(in); err != nil || p != nil {
-		if err != nil {
-			return Package{}, err
-		}
-		return *p, nil
-	}
-	p := &production{in: in, room: &room{reserve: in.Reserve, max: in.MaxBytes}, buf: make([]byte, copySize)}
-	p.room.watch.Dir = in.Dir
-	if p.plan, err = plan(ctx, in, seals); err != nil {
+	plan, err := newPlan(ctx, in, seals)
+	if err != nil {
 		return Package{}, err
 	}
+	if done, err := finished(in, plan); err != nil {
+		return Package{}, err
+	} else if done != nil {
+		return *done, nil
+	}
+	p := &production{in: in, plan: plan, room: &room{reserve: in.Reserve, max: in.MaxBytes}, buf: make([]byte, copySize)}
+	p.room.watch.Dir = in.Dir
 	return p.run(ctx, seals)
 }
 
-// plan ranges over the whole list before anything is written.
-func plan(ctx context.Context, in Input, seals sealing) (begin, error) {
+// newPlan ranges over the whole list before anything is written.
+func newPlan(ctx context.Context, in Input, seals sealing) (begin, error) {
 	b := begin{Case: in.Case, Sealing: seals.name(), Recipients: fingerprints(in.Recipients),
 		Info: in.Info, Volume: in.VolumeBytes, Date: in.Now.UTC().Truncate(time.Second)}
 	list := newList()
@@ -135,49 +135,37 @@ func (p *production) begin() error {
 
 // objects packs what isn't packed yet.
 func (p *production) objects(ctx context.Context) error {
-	list := newList()
-	p.progress(0)
-	for o, err := range p.in.Objects {
-		if err == nil {
-			err = list.add(o)
+	p.progress(p.state.packed)
+	return ahead(ctx, p.in, p.plan, p.cut.at.Entry, func(c *coming) error {
+		if err := p.object(ctx, c); err != nil {
+			return numbered(c.n, err)
 		}
-		if err == nil && list.n > p.plan.Objects {
-			err = errListChanged
-		}
-		if err == nil && list.n > p.cut.at.Entry {
-			err = p.object(ctx, list.n, o)
-		} else if err == nil {
-			p.progress(o.Size)
-		}
-		if err != nil {
-			return fmt.Errorf("couldn't pack object %d: %w", list.n, err)
-		}
-	}
-	if list.digest() != p.plan.List {
-		return errListChanged
-	}
-	return nil
+		return nil
+	})
+}
+
+// numbered says of which object an error is, and not what it is called.
+func numbered(n int64, err error) error {
+	return fmt.Errorf("couldn't pack object %d: %w", n, err)
 }
 
 var errListChanged = fmt.Errorf("%w: the list of objects isn't the one that the production began with", ErrInput)
 
 // object packs one, and writes it down when it is whole.
-func (p *production) object(ctx context.Context, n int64, o Object) error {
+func (p *production) object(ctx context.Context, c *coming) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	body, err := o.Open(ctx)
-	if err != nil {
-		return fmt.Errorf("%w: it can't be opened: %w", ErrObject, err)
+	if c.err != nil {
+		return fmt.Errorf("%w: it can't be opened: %w", ErrObject, c.err)
 	}
-	defer body.Close()
-	line := describe(n, o)
-	b := &objectBody{ctx: ctx, src: body, size: o.Size, sum: sha256.New(), want: p.cut.at, told: p.progress}
+	line := describe(c.n, c.o)
+	b := &objectBody{ctx: ctx, src: c.body, size: c.o.Size, sum: sha256.New(), want: p.cut.at, told: p.progress}
 	copyBody := func(w io.Writer) error {
 		_, err := io.CopyBuffer(struct{ io.Writer }{w}, b, p.buf)
 		return err
 	}
-	if err := p.entry(line.Path, o.Size, o.Made, copyBody, b.soFar); err != nil {
+	if err := p.entry(line.Path, line.Size, line.Made, copyBody, b.soFar); err != nil {
 		return err
 	}
 	line.SHA256 = hex.EncodeToString(b.sum.Sum(nil))
@@ -185,6 +173,7 @@ func (p *production) object(ctx context.Context, n int64, o Object) error {
 	if err != nil {
 		return fmt.Errorf("couldn't describe it: %w", err)
 	}
+	p.state.packed += line.Size
 	return p.state.append(recordObject, record)
 }
 
@@ -287,7 +276,7 @@ func (p *production) progress(n int64) {
 func (p *production) finish(seals sealing) (Package, error) {
 	out := Package{Case: p.in.Case, Sealing: seals.name(), Recipients: p.plan.Recipients,
 		Objects: p.plan.Objects, Bytes: p.plan.Bytes, Manifest: p.sum, Volumes: p.state.volumes}
-	if err := out.write(p.in.Dir, p.room); err != nil {
+	if err := out.write(p.in.Dir, sealedList(p.in, p.plan), p.room); err != nil {
 		return Package{}, full(err)
 	}
 	if err := removeState(p.in.Dir); err != nil {

@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"writ"
@@ -116,10 +118,65 @@ func TestFinishedStays(t *testing.T) {
 	if !maps.Equal(before, folder(t, dir)) {
 		t.Error("the folder changed")
 	}
-	if _, err := bag.Write(t.Context(), input(dir, things, somebody(t))); !errors.Is(err, bag.ErrOther) {
-		t.Errorf("for another recipient: %v", err)
+	for name, in := range map[string]bag.Input{
+		"another recipient":   input(dir, things, somebody(t)),
+		"another list":        input(dir, things[1:], p),
+		"the list, reordered": input(dir, append(things[1:len(things):len(things)], things[0]), p),
+	} {
+		if _, err := bag.Write(t.Context(), in); !errors.Is(err, bag.ErrOther) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if !maps.Equal(before, folder(t, dir)) {
+		t.Error("the folder changed")
 	}
 }
+
+// TestOpensAhead needs several objects open at once to go on at all, and sees
+// that all are closed after an error.
+func TestOpensAhead(t *testing.T) {
+	p, things := somebody(t), several()
+	var mu sync.Mutex
+	opened, closed, most := 0, 0, 0
+	four := make(chan struct{})
+	in := input(t.TempDir(), things, p)
+	in.Objects = func(yield func(bag.Object, error) bool) {
+		for o := range objects(things) {
+			open := o.Open
+			o.Open = func(ctx context.Context) (io.ReadCloser, error) {
+				mu.Lock()
+				opened++
+				most = max(most, opened-closed)
+				if opened == 4 {
+					close(four)
+				}
+				mu.Unlock()
+				<-four
+				body, err := open(ctx)
+				return counted{body, func() { mu.Lock(); closed++; mu.Unlock() }}, err
+			}
+			if !yield(o, nil) {
+				return
+			}
+		}
+	}
+	things[10].size = 99 // a late object fails while others are open
+	if _, err := bag.Write(t.Context(), in); !errors.Is(err, bag.ErrObject) {
+		t.Error(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if opened != closed || most < 4 || most > 16 {
+		t.Errorf("%d were opened, %d closed, %d at once", opened, closed, most)
+	}
+}
+
+type counted struct {
+	io.ReadCloser
+	done func()
+}
+
+func (c counted) Close() error { c.done(); return c.ReadCloser.Close() }
 
 // TestGoesOn fails a production at every object in turn, and goes on.
 func TestGoesOn(t *testing.T) {
@@ -162,12 +219,12 @@ func TestOnlyWhatIsMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	in = input(dir, things, p)
-	opened := 0
+	var opened atomic.Int64
 	all := in.Objects
 	in.Objects = func(yield func(bag.Object, error) bool) {
 		for o, err := range all {
 			open := o.Open
-			o.Open = func(ctx context.Context) (io.ReadCloser, error) { opened++; return open(ctx) }
+			o.Open = func(ctx context.Context) (io.ReadCloser, error) { opened.Add(1); return open(ctx) }
 			if !yield(o, err) {
 				return
 			}
@@ -176,8 +233,8 @@ func TestOnlyWhatIsMissing(t *testing.T) {
 	var last, total int64
 	in.Progress = func(d, n int64) { last, total = d, n }
 	mustWrite(t, in)
-	if opened == 0 || opened > 3 {
-		t.Errorf("%d objects were opened again", opened)
+	if n := opened.Load(); n == 0 || n > 3 {
+		t.Errorf("%d objects were opened again", n)
 	}
 	if last < total {
 		t.Errorf("progress ended at %d of %d", last, total)
