@@ -126,8 +126,10 @@ type Input struct {
 	// Recipients can each open the whole package. All are age keys of one
 	// kind, or all are certificates.
 	Recipients []Recipient
-	// Objects is ranged over twice, and again after a restart: it yields the
-	// same list each time. An error that it yields stops the production.
+	// Objects is ranged over twice, in a goroutine of its own the second time,
+	// and again after a restart: it yields the same list each time. An error
+	// that it yields stops the production. A few objects are opened ahead, so
+	// that Open is called from several goroutines.
 	Objects iter.Seq2[Object, error]
 	// Extra makes the caller's tag files when every object is packed. They are
 	// kept in the state: after a restart it is not asked again. May be nil.

@@ -25,7 +25,7 @@ func (r *endless) Read(p []byte) (int, error) {
 // TestMemory packs an object that is much larger than what may be held, in
 // both formats.
 func TestMemory(t *testing.T) {
-	const size, volume = 192 << 20, 4 << 20
+	const size, volume = 64 << 20, 4 << 20
 	for _, p := range []party{somebody(t), rsaParty(t)} {
 		t.Run(p.name, func(t *testing.T) {
 			in := input(t.TempDir(), nil, p)
@@ -39,7 +39,7 @@ func TestMemory(t *testing.T) {
 			runtime.ReadMemStats(&before)
 			calls := 0
 			in.Progress = func(int64, int64) {
-				if calls++; calls%200 != 0 {
+				if calls++; calls%50 != 0 {
 					return
 				}
 				var now runtime.MemStats

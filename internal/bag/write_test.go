@@ -19,6 +19,7 @@ import (
 
 	"writ"
 	"writ/internal/bag"
+	"writ/internal/seal"
 )
 
 // produced reads objects.jsonl of a bag.
@@ -287,6 +288,7 @@ func TestAnothersFolder(t *testing.T) {
 		"another list":      func(in *bag.Input) { in.Objects = objects(several()[1:]) },
 		"another recipient": func(in *bag.Input) { in.Recipients = []bag.Recipient{somebody(t).recipient} },
 		"another case":      func(in *bag.Input) { in.Case = writ.NewCaseID(2026) },
+		"another key":       func(in *bag.Input) { in.StateKey = seal.NewKey() },
 		"another volume":    func(in *bag.Input) { in.VolumeBytes *= 2 },
 		"a stranger's file": func(in *bag.Input) { os.WriteFile(filepath.Join(in.Dir, "notes.txt"), nil, 0o600) },
 	} {
