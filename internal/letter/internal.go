@@ -1,0 +1,164 @@
+package letter
+
+import (
+	"time"
+
+	"writ"
+)
+
+// MaxObjects bounds the objects that a chain of custody lists one by one; the
+// package's own manifest has all of them.
+const MaxObjects = 10_000
+
+// Finding is one finding of the review of a demand against law.
+type Finding struct {
+	Rule    string `json:"rule" letter:"required"`
+	Article string `json:"article" letter:"required"`
+	Result  string `json:"result" letter:"required"`
+}
+
+// Determination is signed by two persons, one of them counsel, who decide
+// against a finding or where law leaves the decision to counsel.
+type Determination struct {
+	Demand
+	Question   string      `json:"question" letter:"required,max=4000"`
+	Findings   []Finding   `json:"findings" letter:"max=100"`
+	Decision   string      `json:"decision" letter:"required,max=4000"`
+	Grounds    []Ground    `json:"grounds" letter:"required,max=20"`
+	First      writ.Person `json:"first" letter:"required"`
+	FirstRole  writ.Role   `json:"first_role" letter:"required"`
+	FirstAt    time.Time   `json:"first_at" letter:"required"`
+	Second     writ.Person `json:"second" letter:"required"`
+	SecondRole writ.Role   `json:"second_role" letter:"required"`
+	SecondAt   time.Time   `json:"second_at" letter:"required"`
+}
+
+// Object is one object that was produced.
+type Object struct {
+	Bucket  writ.BucketName `json:"bucket" letter:"required,exact,max=63"`
+	Key     writ.ObjectKey  `json:"key" letter:"required,exact,max=1024"`
+	Version writ.VersionID  `json:"version" letter:"exact,max=1024"`
+	Size    int64           `json:"size"` // bytes as produced
+	SHA256  string          `json:"sha256" letter:"required,exact,max=64"`
+}
+
+// Attachment is an export of a system that the gate does not guard.
+type Attachment struct {
+	Name   string `json:"name" letter:"required,exact,max=1024"`
+	Source string `json:"source" letter:"required"`
+	By     string `json:"by" letter:"required"` // who exported it
+	Size   int64  `json:"size"`                 // bytes
+	SHA256 string `json:"sha256" letter:"required,exact,max=64"`
+}
+
+// Signer is a custodian who signed the writ.
+type Signer struct {
+	Person  writ.Person `json:"person" letter:"required"`
+	Outside bool        `json:"outside"` // of the operator
+	Key     string      `json:"key" letter:"required,exact,max=128"`
+	At      time.Time   `json:"at" letter:"required"`
+}
+
+// Step is one thing that was done to the data.
+type Step struct {
+	At   time.Time `json:"at" letter:"required"`
+	Who  string    `json:"who" letter:"required"`
+	What string    `json:"what" letter:"required,max=1000"`
+}
+
+// Custody is the chain of custody of a package.
+type Custody struct {
+	Demand
+	Customer    writ.CustomerID  `json:"customer" letter:"required"`
+	Classes     []writ.DataClass `json:"classes" letter:"required"`
+	Scope       string           `json:"scope" letter:"required,max=4000"`
+	Writ        string           `json:"writ" letter:"required,exact,max=128"` // digest of what the custodians signed
+	NotAfter    time.Time        `json:"not_after" letter:"required"`
+	Opened      time.Time        `json:"opened" letter:"required"`
+	Closed      time.Time        `json:"closed" letter:"required"`
+	Package     string           `json:"package" letter:"required,exact"`
+	Recipient   string           `json:"recipient" letter:"required,exact"`
+	Release     string           `json:"release" letter:"required"` // version of Writ
+	Log         string           `json:"log" letter:"required,exact"`
+	Signers     []Signer         `json:"signers" letter:"required"`
+	Commitments []Commitment     `json:"commitments" letter:"required,max=1000"`
+	Steps       []Step           `json:"steps" letter:"required,max=1000"`
+	Count       int64            `json:"count"` // objects in all
+	Bytes       int64            `json:"bytes" letter:"bytes"`
+	Objects     []Object         `json:"objects" letter:"max=10000"`
+	Omitted     int64            `json:"omitted"` // objects that are in the manifest only
+	Ciphertext  bool             `json:"ciphertext"`
+	Attachments []Attachment     `json:"attachments" letter:"max=1000"`
+	Unwitnessed bool             `json:"unwitnessed"` // accepted by two while witnesses were away
+}
+
+// Review reminds counsel that secrecy without an end must be looked at again.
+type Review struct {
+	Demand
+	Secrecy writ.Secrecy `json:"secrecy" letter:"required"`
+	Article string       `json:"article" letter:"required"`
+	Since   time.Time    `json:"since" letter:"required"`
+	Due     time.Time    `json:"due" letter:"required"`
+	Last    time.Time    `json:"last,omitzero"`
+	Outcome string       `json:"outcome" letter:"max=2000"` // of the last review
+	Person  writ.Person  `json:"person" letter:"required"`
+}
+
+// Page calls who is on call. It is short, and says nothing of whose data are
+// asked for: it goes over other people's wires.
+type Page struct {
+	Instrument writ.Instrument `json:"instrument" letter:"required"`
+	Clock      string          `json:"clock" letter:"required,max=200"` // which deadline
+	Due        time.Time       `json:"due" letter:"required"`
+	Left       time.Duration   `json:"left"`                              // zero: the time is up
+	Missing    string          `json:"missing" letter:"required,max=300"` // what must be done, and by which role
+	Drill      bool            `json:"drill"`
+}
+
+// Extent is how much of a bucket an authorisation reaches.
+type Extent string
+
+// The extents. Their names in four languages are in words.yaml.
+const (
+	ExtentAll    Extent = "all"
+	ExtentPrefix Extent = "prefix" // keys that begin so
+	ExtentObject Extent = "object" // this key
+	ExtentTag    Extent = "tag"    // objects with this tag
+)
+
+// Bucket is a bucket in an authorisation with one of its restrictions; a
+// bucket with several has as many rows.
+type Bucket struct {
+	Bucket  writ.BucketName `json:"bucket" letter:"required,exact,max=63"`
+	Extent  Extent          `json:"extent" letter:"required"`
+	Value   string          `json:"value" letter:"exact,max=2100"` // the prefix, key or tag
+	Version writ.VersionID  `json:"version" letter:"exact,max=1024"`
+}
+
+// Authorisation is the sheet that a custodian reads before signing: exactly
+// what is signed, in words.
+type Authorisation struct {
+	Demand
+	Customer  writ.CustomerID  `json:"customer" letter:"required"`
+	Name      string           `json:"name"` // of the customer
+	Issuer    writ.Person      `json:"issuer" letter:"required"`
+	Buckets   []Bucket         `json:"buckets" letter:"required,max=11000"`
+	From      time.Time        `json:"from,omitzero"`  // of the objects, inclusive; zero: from the beginning
+	Until     time.Time        `json:"until,omitzero"` // exclusive; zero: without end
+	Classes   []writ.DataClass `json:"classes" letter:"required"`
+	Objects   int64            `json:"objects" letter:"required"` // at most
+	Bytes     int64            `json:"bytes" letter:"required,bytes"`
+	NotAfter  time.Time        `json:"not_after" letter:"required"`
+	Secrecy   writ.Secrecy     `json:"secrecy" letter:"required"`
+	Why       string           `json:"why" letter:"required,max=4000"` // told or not, and why
+	Threshold int64            `json:"threshold" letter:"required"`
+	Set       int64            `json:"set" letter:"required"`
+	Payload   string           `json:"payload" letter:"required,exact,max=128"` // digest of what is signed
+	Type      string           `json:"type" letter:"required,exact"`            // of the payload
+}
+
+func (Determination) Kind() Kind { return "determination" }
+func (Custody) Kind() Kind       { return "custody" }
+func (Review) Kind() Kind        { return "review" }
+func (Page) Kind() Kind          { return "page" }
+func (Authorisation) Kind() Kind { return "authorisation" }
