@@ -76,7 +76,7 @@ func (a Authorisation) limited() error {
 		return fmt.Errorf("threshold: %d of %d custodians cannot sign", a.Threshold, a.Set)
 	}
 	for _, b := range a.Buckets {
-		if (b.Extent == ExtentAll) != (b.Value == "") {
+		if (b.Extent == ExtentAll) != (b.Value == "") || b.Version != "" && b.Extent != ExtentObject {
 			return errors.New("value: a bucket is open as a whole, or a prefix, object or tag is named")
 		}
 	}

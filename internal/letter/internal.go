@@ -1,9 +1,12 @@
 package letter
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"writ"
+	"writ/internal/policy"
 )
 
 // MaxObjects bounds the objects that a chain of custody lists one by one; the
@@ -123,7 +126,7 @@ const (
 	ExtentAll    Extent = "all"
 	ExtentPrefix Extent = "prefix" // keys that begin so
 	ExtentObject Extent = "object" // this key
-	ExtentTag    Extent = "tag"    // objects with this tag
+	ExtentTag    Extent = "tag"    // only objects with this tag, besides
 )
 
 // Bucket is a bucket in an authorisation with one of its restrictions; a
@@ -133,6 +136,26 @@ type Bucket struct {
 	Extent  Extent          `json:"extent" letter:"required"`
 	Value   string          `json:"value" letter:"exact,max=2100"` // the prefix, key or tag
 	Version writ.VersionID  `json:"version" letter:"exact,max=1024"`
+}
+
+// BucketsOf is the scope that is to be signed as the rows of an
+// [Authorisation], so that the sheet says neither more nor less.
+func BucketsOf(scope policy.Scope) (rows []Bucket) {
+	for _, b := range scope.Buckets {
+		if len(b.Prefixes)+len(b.Objects) == 0 {
+			rows = append(rows, Bucket{Bucket: b.Bucket, Extent: ExtentAll})
+		}
+		for _, p := range b.Prefixes {
+			rows = append(rows, Bucket{Bucket: b.Bucket, Extent: ExtentPrefix, Value: p})
+		}
+		for _, o := range b.Objects {
+			rows = append(rows, Bucket{Bucket: b.Bucket, Extent: ExtentObject, Value: string(o.Key), Version: o.Version})
+		}
+		for _, name := range slices.Sorted(maps.Keys(b.Tags)) {
+			rows = append(rows, Bucket{Bucket: b.Bucket, Extent: ExtentTag, Value: name + "=" + b.Tags[name]})
+		}
+	}
+	return rows
 }
 
 // Authorisation is the sheet that a custodian reads before signing: exactly

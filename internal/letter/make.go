@@ -81,6 +81,9 @@ func (r reader) begin(h Head, s shape) (Document, error) {
 	if s.Audience == "authority" && s.Form {
 		footer = r.words.Footer["form"]
 	}
+	if s.Brief {
+		h.Sender.Lines, footer = nil, ""
+	}
 	return Document{
 		Date: h.Date, Sender: party(h.Sender), Addressee: party(h.Addressee), Marking: r.words.Marking[s.Marking],
 		Info: info, Footer: footer, Running: prose(h.Sender.Name) + " · " + string(h.Case),

@@ -30,6 +30,7 @@ type shape struct {
 	Audience string  `yaml:"audience"`
 	Marking  string  `yaml:"marking"`
 	Form     bool    `yaml:"form"`
+	Brief    bool    `yaml:"brief"`
 	Blocks   []block `yaml:"blocks"`
 }
 

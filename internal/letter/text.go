@@ -13,7 +13,10 @@ const Width = 78
 // Text is the document as plain text for mail and terminals: lines of at most
 // [Width] columns that hold nothing which a terminal obeys.
 func (d Document) Text() string {
-	var t textWriter
+	t := textWriter{colon: ":"}
+	if d.Lang == "fr" { // French sets a space before it
+		t.colon = " :"
+	}
 	t.head(d)
 	for _, b := range d.Blocks {
 		t.block(b)
@@ -25,7 +28,10 @@ func (d Document) Text() string {
 	return strings.TrimRight(t.String(), "\n") + "\n"
 }
 
-type textWriter struct{ strings.Builder }
+type textWriter struct {
+	strings.Builder
+	colon string // after a name, before its value
+}
 
 // line ends what every line goes through, so that no way of writing passes
 // the terminal's guard.
@@ -116,27 +122,30 @@ func (t *textWriter) signature(s Signature) {
 	}
 }
 
-// facts puts values beside their names, and below a name that is too long.
+// facts puts values beside their names, and below a name that is too long, or
+// where a value that is copied would be broken beside it.
 func (t *textWriter) facts(facts []Fact) {
-	const most = 30
-	indent := 0
+	const most, below = 30, 4
+	indent := below
 	for _, f := range facts {
-		if n := columnsOf(shown(f.Label)) + 3; n <= most {
+		if n := columnsOf(t.label(f)) + 2; n <= most {
 			indent = max(indent, n)
 		}
 	}
-	if indent == 0 {
-		indent = 4
-	}
 	for _, f := range facts {
-		label := shown(f.Label) + ":"
-		if columnsOf(label)+2 > indent {
+		label, at := t.label(f), indent
+		if n := columnsOf(shown(f.Value)); f.Exact && n > Width-indent && n <= Width-below {
+			at = below
+		}
+		if columnsOf(label)+2 > at {
 			t.wrapped(0, "", label)
 			label = ""
 		}
-		t.wrapped(indent, label, f.Value)
+		t.wrapped(at, label, f.Value)
 	}
 }
+
+func (t *textWriter) label(f Fact) string { return shown(f.Label) + t.colon }
 
 func (t *textWriter) table(b Table) {
 	widths := shares(b, Width-2*(len(b.Columns)-1))
