@@ -13,6 +13,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
 
 	"writ"
@@ -165,6 +166,13 @@ func TestBounds(t *testing.T) {
 		if _, err := s.Make("en", bad, sample("no-data")); !errors.Is(err, ErrField) || !strings.Contains(err.Error(), name) {
 			t.Errorf("a letter with a bad %s: %v", name, err)
 		}
+	}
+	book := custodySample(MaxObjects)
+	for i := range book.Objects {
+		book.Objects[i].Key = writ.ObjectKey(strings.Repeat("\u202e", 341))
+	}
+	if _, err := s.Make("en", headFor("custody"), book); !errors.Is(err, ErrField) || !strings.Contains(err.Error(), "list fewer") {
+		t.Errorf("a chain of custody that fills a book: %v", err)
 	}
 	if _, err := s.Make("nl", h, sample("no-data")); !errors.Is(err, ErrField) {
 		t.Errorf("a letter in Dutch: %v", err)
@@ -476,6 +484,61 @@ func TestHostile(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkPassive(t, raw)
+	}
+}
+
+// TestTogether: letters are made by many at once, from the same fonts.
+func TestTogether(t *testing.T) {
+	s := loaded(t)
+	want, err := made(t, s, "de", "delivery").PDF()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group errgroup.Group
+	for range 8 {
+		group.Go(func() error {
+			doc, err := s.Make("de", headFor("delivery"), sample("delivery"))
+			if err != nil {
+				return err
+			}
+			got, err := doc.PDF()
+			if err == nil && !bytes.Equal(got, want) {
+				err = errors.New("letters made at once differ")
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func BenchmarkCustody(b *testing.B) {
+	s := loaded(b)
+	data := custodySample(MaxObjects)
+	for b.Loop() {
+		doc, err := s.Make("en", headFor("custody"), data)
+		if err != nil {
+			b.Fatal(err)
+		}
+		raw, err := doc.PDF()
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(len(raw)), "bytes")
+	}
+}
+
+func BenchmarkLetter(b *testing.B) {
+	s := loaded(b)
+	for b.Loop() {
+		doc, err := s.Make("en", headFor("objection"), sample("objection"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := doc.PDF(); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

@@ -10,7 +10,10 @@ import (
 	"writ"
 )
 
-const maxLines = 12 // of an address
+const (
+	maxLines    = 12      // of an address
+	maxDocument = 4 << 20 // bytes of all texts of a letter, as they are shown
+)
 
 // Make writes one letter in one of [Languages]. Data that break a rule of
 // their fields are refused with [ErrField].
@@ -61,7 +64,32 @@ func (s *Set) Make(lang string, head Head, data Data) (Document, error) {
 	if sign != (Signature{}) {
 		doc.Blocks = append(doc.Blocks, sign)
 	}
+	if n := length(doc.Blocks); n > maxDocument {
+		return Document{}, fmt.Errorf("%w: it would have %d bytes of text, more than %d; list fewer objects", ErrField, n, maxDocument)
+	}
 	return doc, nil
+}
+
+// length is how much text blocks hold. Each string is bounded, but ten
+// thousand names that are shown as numbers would still fill a book.
+func length(blocks []Block) (n int) {
+	for _, b := range blocks {
+		switch b := b.(type) {
+		case Paragraph:
+			n += len(b)
+		case List:
+			for _, item := range b.Items {
+				n += len(item)
+			}
+		case Table:
+			for _, r := range b.Rows {
+				for _, c := range r {
+					n += len(c)
+				}
+			}
+		}
+	}
+	return n
 }
 
 // begin makes what stands above and below a letter.

@@ -60,18 +60,25 @@ func (p *painter) addressed(y float64) {
 	}
 }
 
-// signing is the height that a signature takes.
-const signing = 32.0
+// height is what a signature takes: with room to sign by hand below a closing
+// phrase.
+func (s Signature) height() float64 {
+	if s.Closing == "" {
+		return 14
+	}
+	return 32
+}
 
 // together keeps the last paragraph with the signature: no sheet has a
 // signature and nothing else on it.
 func (p *painter) together(b, next Block) {
 	text, ok := b.(Paragraph)
-	if _, last := next.(Signature); !ok || !last {
+	sign, last := next.(Signature)
+	if !ok || !last {
 		return
 	}
 	h := float64(len(p.wrap(regular, textSize, right-left, string(text)))) * lineHeight(textSize)
-	if need := h + gap + signing; need < p.end-top {
+	if need := h + gap + sign.height(); need < p.end-top {
 		p.room(need)
 	}
 }
@@ -244,7 +251,7 @@ func (p *painter) cell(c cell, lines []string, y int) {
 
 func (p *painter) signature(s Signature) {
 	p.y += 1
-	p.room(signing)
+	p.room(s.height())
 	if s.Closing != "" {
 		p.lines(regular, textSize, left, p.wrap(regular, textSize, right-left, s.Closing))
 		p.y += 13 // to sign by hand
