@@ -476,8 +476,8 @@ func TestHostile(t *testing.T) {
 		checkPassive(t, raw)
 	}
 	for _, line := range []string{strings.Repeat("x", 64<<10), strings.Repeat("\u202e", 64<<10), strings.Repeat("W ", 32<<10)} {
-		doc := Document{Lang: "en", Date: received, Title: line[:300], Sender: Party{Name: line[:300]}, Addressee: Party{Name: line[:6000], Lines: []string{line[:6000]}}, Marking: line[:300], Footer: line[:300], Running: line, Info: []Fact{{Label: line[:300], Value: line}}}
-		doc.Blocks = []Block{Paragraph(line), Heading(line[:600]), List{Items: []string{line}}, Facts{{line[:3000], line, true}}, Table{[]Column{{line[:90], 1, true, true}, {"b", 3, false, false}}, [][]string{{line, line}, {line[:9]}}}, Signature{line[:300], line[:300], line[:300]}}
+		doc := Document{Lang: "en", Date: received, Title: line[:300], Sender: Party{Name: line[:300]}, Addressee: Party{Name: line[:6000], Lines: []string{line[:6000]}}, Marking: line[:300], Footer: line[:300], Running: line, Info: []Fact{{Label: line[:300], Value: line[:3000]}}}
+		doc.Blocks = []Block{Paragraph(line), Heading(line[:600]), List{Items: []string{line[:6000]}}, Facts{{line[:3000], line[:9000], true}}, Table{[]Column{{line[:90], 1, true, true}, {"b", 3, false, false}}, [][]string{{line[:9000], line[:6000]}, {line[:9]}}}, Signature{line[:300], line[:300], line[:300]}}
 		checkText(t, doc.Text())
 		raw, err := doc.PDF()
 		if err != nil {
