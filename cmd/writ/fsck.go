@@ -89,10 +89,7 @@ func printChecked(w io.Writer, r api.Checked) {
 	}
 	fmt.Fprintf(w, "%d versions, %d uploads with %d parts, %d blobs looked at; %s opened\n", r.Versions, r.Uploads, r.Parts, r.Blobs, size(r.Bytes))
 	if r.Unopened > 0 {
-		fmt.Fprintf(w, "%d versions were not opened: their keys are destroyed, or not the store's to use\n", r.Unopened)
-	}
-	if r.Deleted > 0 {
-		fmt.Fprintf(w, "%d blobs are deleted; reclaim brings their space back\n", r.Deleted)
+		fmt.Fprintf(w, "%d versions were not opened: their keys are destroyed\n", r.Unopened)
 	}
 	if r.Clean {
 		fmt.Fprintln(w, "all is whole")

@@ -41,7 +41,7 @@ Without a running server it opens the data folder itself.`,
 		if *asJSON {
 			return writeJSON(cmd.OutOrStdout(), r)
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s brought back: %d segments and %d files removed, %d blobs moved\n", size(r.Bytes), r.Segments, r.Files, r.Moved)
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), "the space of what was deleted is brought back")
 		return err
 	}
 	return cmd

@@ -19,8 +19,7 @@ type Checked struct {
 	Parts    int64    `json:"parts"`
 	Blobs    int64    `json:"blobs"`
 	Bytes    int64    `json:"bytes" doc:"of sealed data that were opened"`
-	Unopened int64    `json:"unopened" doc:"versions whose key the store may not use by itself, or has not any more"`
-	Deleted  int64    `json:"deleted" doc:"blobs whose space reclaim will bring back"`
+	Unopened int64    `json:"unopened" doc:"versions whose key the store has not any more"`
 	Damage   Findings `json:"damage" doc:"what was stored and is not whole"`
 	Orphans  Findings `json:"orphans" doc:"what is stored and nothing names"`
 	Removed  int64    `json:"removed" doc:"orphans removed"`
@@ -59,10 +58,11 @@ func (h handlers) fsck(a huma.API) {
 	})
 }
 
+// checkedOf leaves out what is the docket's to know.
 func checkedOf(r vault.Report) Checked {
 	return Checked{
 		Clean: r.Clean(), Versions: r.Versions, Uploads: r.Uploads, Parts: r.Parts, Blobs: r.Blobs, Bytes: r.Bytes,
-		Unopened: r.Unopened, Deleted: r.Deleted, Removed: r.Removed,
+		Unopened: r.Unopened, Removed: r.Removed,
 		Damage: findingsOf(r.Damage), Orphans: findingsOf(r.Orphans),
 	}
 }

@@ -110,12 +110,10 @@ type Rotated struct {
 	KeyVersion uint32 `json:"key_version"`
 }
 
-// Reclaimed is the result of a reclaim.
+// Reclaimed is the result of a reclaim. How much it brought back it does not
+// say: beside what was deleted, that would tell what is preserved.
 type Reclaimed struct {
-	Bytes    int64 `json:"bytes" doc:"brought back"`
-	Segments int   `json:"segments" doc:"removed"`
-	Files    int   `json:"files" doc:"removed, that nothing owned"`
-	Moved    int   `json:"moved" doc:"blobs copied to another segment"`
+	Done bool `json:"done"`
 }
 
 // BackupInput says where a backup goes. Paths are of the server's machine.

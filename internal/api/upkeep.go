@@ -18,8 +18,8 @@ import (
 func (h handlers) upkeep(a huma.API) {
 	streamed(a, huma.Operation{OperationID: "reclaim", Method: http.MethodPost, Path: "/v1/reclaim", Summary: "Bring back the space of what was deleted, while traffic goes on"},
 		func(ctx context.Context, _ *none, e *events) (Reclaimed, error) {
-			r, err := h.Vault.Reclaim(ctx, e.progress)
-			return Reclaimed{Bytes: r.Bytes, Segments: r.Segments, Files: r.Files, Moved: r.Moved}, err
+			_, err := h.Vault.Reclaim(ctx, e.progress)
+			return Reclaimed{Done: err == nil}, err
 		})
 	streamed(a, huma.Operation{OperationID: "backup", Method: http.MethodPost, Path: "/v1/backup", Summary: "Copy everything, sealed as it lies, while traffic goes on"},
 		func(ctx context.Context, in *struct{ Body BackupInput }, e *events) (BackedUp, error) {

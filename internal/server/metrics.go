@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+	"math"
 	"net/http"
 	"net/http/pprof"
 	"strconv"
@@ -12,7 +14,9 @@ import (
 )
 
 // measures are the server's metrics. None has a customer, bucket or object in
-// a label: what is kept of whom is nobody's graph.
+// a label: what is kept of whom is nobody's graph. None counts bytes on the
+// disk either, among which are those that are preserved: what customers have
+// is counted, and the disk is for the machine's own monitoring.
 type measures struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
@@ -34,16 +38,24 @@ func newMeasures(rooms *Rooms, l *Ledger, p *program) *measures {
 			Name: "writ_build_info", Help: "The program, and what the public log says of it.",
 			ConstLabels: prometheus.Labels{"version": p.Version, "sha256": p.SHA256, "standing": string(p.standing)},
 		}, func() float64 { return 1 }),
-		gauge("writ_blob_segments", "Segments of small and medium blobs.", func() float64 { return float64(rooms.Blobs.Usage().Segments) }),
-		gauge("writ_blob_segment_bytes", "Bytes in segments, dead ones included.", func() float64 { return float64(rooms.Blobs.Usage().SegmentBytes) }),
-		gauge("writ_blob_files", "Blobs in files of their own.", func() float64 { return float64(rooms.Blobs.Usage().Files) }),
-		gauge("writ_blob_file_bytes", "Bytes in files of their own.", func() float64 { return float64(rooms.Blobs.Usage().FileBytes) }),
-		gauge("writ_records_disk_bytes", "Bytes of the records' files.", func() float64 { return float64(rooms.Records.Stats().DiskBytes) }),
+		gauge("writ_stored_bytes", "Bytes of plaintext that customers keep, over all versions and parts of uploads.", func() float64 { return stored(rooms).bytes }),
+		gauge("writ_stored_objects", "Versions and delete markers that customers keep.", func() float64 { return stored(rooms).objects }),
 		gauge("writ_records_log_bytes", "Bytes that a start would replay.", func() float64 { return float64(rooms.Records.Stats().LogBytes) }),
 		gauge("writ_records_memory_bytes", "Bytes of memory that the records use.", func() float64 { return float64(rooms.Records.Stats().MemoryUsed) }),
 	)
 	l.measure(m.registry)
 	return m
+}
+
+// sums are what customers keep; NaN if that cannot be read.
+type sums struct{ bytes, objects float64 }
+
+func stored(rooms *Rooms) sums {
+	u, err := rooms.Vault.Stored(context.Background())
+	if err != nil {
+		return sums{math.NaN(), math.NaN()}
+	}
+	return sums{float64(u.Bytes), float64(u.Objects)}
 }
 
 // answered is told of every S3 answer, for metrics and traces.

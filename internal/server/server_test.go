@@ -105,7 +105,7 @@ func TestPages(t *testing.T) {
 	s.answered("GET", 200, time.Millisecond)
 	s.answered("XYZZY", 400, time.Millisecond)
 	_, metrics, _ := get(t, http.DefaultClient, plain+"/metrics")
-	for _, want := range []string{`writ_s3_request_seconds_count{method="GET",status="200"} 1`, `method="other",status="400"`, "writ_blob_files 0", "writ_records_disk_bytes", `version="test"} 1`, "go_goroutines"} {
+	for _, want := range []string{`writ_s3_request_seconds_count{method="GET",status="200"} 1`, `method="other",status="400"`, "writ_stored_bytes 0", "writ_records_log_bytes", `version="test"} 1`, "go_goroutines"} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("no %s among the metrics", want)
 		}

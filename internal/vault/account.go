@@ -294,6 +294,24 @@ func (v *Vault) readSlot(ctx context.Context, a *account, s *slot) error {
 	return nil
 }
 
+// Stored returns what all customers keep together. It reads a few records of
+// each.
+func (v *Vault) Stored(ctx context.Context) (sum Usage, err error) {
+	err = eachRecord(ctx, v.records, records.Prefix([]byte{tagUsage}), func(e records.Entry) error {
+		var u usageRecord
+		if err := decode(e.Value, &u); err != nil {
+			return err
+		}
+		sum.Bytes += u.Bytes
+		sum.Objects += u.Objects
+		return nil
+	})
+	if err != nil {
+		return Usage{}, fmt.Errorf("couldn't sum up usage: %w", err)
+	}
+	return sum, nil
+}
+
 // Usage returns what a customer keeps.
 func (v *Vault) Usage(ctx context.Context, id writ.CustomerID) (Usage, error) {
 	a, err := v.account(ctx, id)

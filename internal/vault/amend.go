@@ -65,7 +65,7 @@ func (v *Vault) amend(ctx context.Context, ref ObjectRef, fn func(Bucket, *versi
 	}
 	n := nameIn(b, ref.Key)
 	var out Version
-	err = v.changeObject(ctx, n, func(tx records.Tx, _ *change) error {
+	err = v.changeObject(ctx, n, func(tx records.Tx, ch *change) error {
 		b, err := v.requireBucket(ctx, tx, b)
 		if err != nil {
 			return err
@@ -74,7 +74,11 @@ func (v *Vault) amend(ctx context.Context, ref ObjectRef, fn func(Bucket, *versi
 		if err != nil {
 			return err
 		}
+		before := *f.versionRecord
 		if err := fn(b, f.versionRecord); err != nil {
+			return err
+		}
+		if err := v.retag(ctx, tx, n, &before, f.versionRecord, ch); err != nil {
 			return err
 		}
 		out = f.public(n, f.latest())

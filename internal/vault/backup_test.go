@@ -13,6 +13,7 @@ import (
 
 	"writ"
 	"writ/internal/gate"
+	"writ/internal/policy"
 )
 
 // contents returns all that there is to read of a bucket, version by version.
@@ -74,9 +75,7 @@ func TestBackupUnderTraffic(t *testing.T) {
 	r.complete(r.press, up, r.part(r.press, up, 1, pattern(1, 3000)), r.part(r.press, up, 2, pattern(2, 2<<20)))
 	open := r.begin1(r.press, "still", "open")
 	first := r.part(r.press, open, 1, []byte("begun before, "))
-	if _, err := r.Pin(r.ctx, PinInput{ID: "p", Bucket: "still"}); err != nil {
-		t.Fatal(err)
-	}
+	r.preserve(r.press, "p", policy.BucketScope{Bucket: "still"})
 	if _, err := r.Delete(r.ctx, r.press, DeleteInput{ObjectRef: ObjectRef{Bucket: "still", Key: "k07"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -159,9 +158,9 @@ func TestBackupUnderTraffic(t *testing.T) {
 	}
 	copied.wantClean()
 	copied.contents(r.clinic, "busy")
-	page, err := copied.Pinned(r.ctx, "p", "", 1000)
-	if err != nil || len(page.Versions) != 42 { // 40, one in parts, one completed just now
-		t.Fatalf("%d versions are pinned in the restored store (%v)", len(page.Versions), err)
+	page, err := copied.Preserved(r.ctx, "p", "", 1000)
+	if err != nil || len(page.Items) != 42 { // 40, one in parts, one completed just now
+		t.Fatalf("%d versions are preserved in the restored store (%v)", len(page.Items), err)
 	}
 	entries := 0
 	right, use := ownerOfJournal(r.press)

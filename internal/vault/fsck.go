@@ -26,22 +26,38 @@ type FsckOptions struct {
 	Progress Progress
 }
 
-// A Report says what fsck looked at and what it found.
+// A Report says what fsck looked at and what it found. All but Kept is for
+// whoever runs the store, and is the same whether something is preserved or
+// not. So it counts what customers have: neither blobs that only wait to be
+// reclaimed nor those that only a preservation keeps.
 type Report struct {
 	Versions int64 // with data
 	Uploads  int64
 	Parts    int64
 	Blobs    int64
 	Bytes    int64 // of sealed data that were opened, or seen where they are not to be opened
-	Unopened int64 // versions whose key the store may not use by itself, or has not any more
-	Deleted  int64 // blobs that were deleted and whose space Reclaim will bring back
+	Unopened int64 // versions whose key the store has not any more
 
 	Damage  Findings // what was stored and is not whole
 	Orphans Findings // what is stored and nothing names
 	Removed int64    // orphans removed
+
+	Kept KeptReport // for the docket only
 }
 
-// Clean reports whether there is neither damage nor an orphan.
+// A KeptReport says what fsck found of preserved versions that are gone for
+// their owner. They are not opened, since that needs a writ: only that all of
+// them is there, and of the right size, was looked at.
+type KeptReport struct {
+	Versions int64
+	Parts    int64
+	Blobs    int64
+	Bytes    int64 // of sealed data
+	Damage   Findings
+}
+
+// Clean reports whether there is neither damage nor an orphan in what
+// customers have.
 func (r *Report) Clean() bool { return r.Damage.Count+r.Orphans.Count == 0 }
 
 // maxFindings bounds a list of findings; all are counted.
@@ -105,7 +121,7 @@ type fsck struct {
 	sums      map[writ.CustomerID]*Usage
 	named     map[blob.Ref]bool    // by a record, though not listed as owned: no orphans
 	namedIDs  map[writ.BlobID]bool // likewise, of parts
-	total     int64
+	total     int64                // bytes that customers have, about
 }
 
 // Fsck checks that every record has its blob, that every blob has its record,
@@ -113,8 +129,7 @@ type fsck struct {
 // changes nothing, unless to remove orphans, and may run while traffic does:
 // what looks wrong is looked at again before it is called so. The keys are
 // used inside the gate, which gives out neither key nor plaintext; it is
-// journaled with each customer as op "verify". Kept versions that are gone for
-// their owner are not opened, since that needs a writ.
+// journaled with each customer as op "verify".
 //
 // The error is about the check itself. What is wrong with the store is in the
 // report.
@@ -127,7 +142,6 @@ func (v *Vault) Fsck(ctx context.Context, o FsckOptions) (Report, error) {
 	if o.Settle <= 0 {
 		o.Settle = 2 * time.Second
 	}
-	usage := v.blobs.Usage()
 	var r Report
 	f := &fsck{
 		v: v, o: o, r: &r,
@@ -136,11 +150,13 @@ func (v *Vault) Fsck(ctx context.Context, o FsckOptions) (Report, error) {
 		sums:      make(map[writ.CustomerID]*Usage),
 		named:     make(map[blob.Ref]bool),
 		namedIDs:  make(map[writ.BlobID]bool),
-		total:     usage.SegmentBytes + usage.FileBytes,
 	}
 	before, err := f.usage(ctx)
 	if err != nil {
 		return r, err
+	}
+	for _, u := range before {
+		f.total += u.Bytes
 	}
 	for _, pass := range []func(context.Context) error{
 		f.versions, f.uploads, f.parts, f.data, f.kept, f.owners, f.blobs,
@@ -164,7 +180,7 @@ func (f *fsck) each(ctx context.Context, tag byte, fn func(records.Entry) error)
 			page, more, err = f.each1(ctx, r)
 		}
 		if errors.Is(err, records.ErrCorrupt) {
-			f.r.Damage.add(Finding{Problem: DamagedRecord, Detail: fmt.Sprintf("a stretch of the records with tag %q: %v", tag, err)})
+			f.damage(tag == tagKept, Finding{Problem: DamagedRecord, Detail: fmt.Sprintf("a stretch of the records with tag %q: %v", tag, err)})
 			return nil
 		}
 		if err != nil {
@@ -193,7 +209,7 @@ func (f *fsck) each1(ctx context.Context, r records.Range) (page []records.Entry
 		value, err := f.v.records.Get(ctx, page[i].Key)
 		switch {
 		case errors.Is(err, records.ErrCorrupt):
-			f.r.Damage.add(f.locate(page[i].Key, Finding{Problem: DamagedRecord, Detail: err.Error()}))
+			f.damage(page[i].Key[0] == tagKept, f.locate(page[i].Key, Finding{Problem: DamagedRecord, Detail: err.Error()}))
 		case errors.Is(err, records.ErrNotFound):
 		case err != nil:
 			return nil, false, err
@@ -211,6 +227,16 @@ func (f *fsck) each1(ctx context.Context, r records.Range) (page []records.Entry
 		}
 	}
 	return kept, more, nil
+}
+
+// damage notes a finding where it belongs: what is wrong with preserved data
+// is for the docket.
+func (f *fsck) damage(kept bool, list ...Finding) {
+	if kept {
+		f.r.Kept.Damage.add(list...)
+		return
+	}
+	f.r.Damage.add(list...)
 }
 
 // locate adds to a finding what the key of a record says.

@@ -216,7 +216,11 @@ func (f *fsck) owners(ctx context.Context) error {
 		if err != nil || !orphan {
 			return err
 		}
-		f.r.Orphans.add(f.locate(e.Value, Finding{Problem: OrphanOwner, Blob: fmt.Sprintf("%x", e.Key[1:])}))
+		one := Finding{Problem: OrphanOwner, Blob: fmt.Sprintf("%x", e.Key[1:])}
+		if len(e.Value) > 0 && e.Value[0] != tagKept { // whose it was, unless a preservation's
+			one = f.locate(e.Value, one)
+		}
+		f.r.Orphans.add(one)
 		if f.o.Repair {
 			f.r.Removed++
 		}
@@ -276,15 +280,15 @@ const maxSuspects = 1 << 18
 // space to be reclaimed.
 func (f *fsck) blobs(ctx context.Context) error {
 	var suspects []blob.Ref
-	var deleted int64
 	damage := f.v.blobs.Walk(ctx, func(ref blob.Ref) error {
-		f.r.Blobs++
 		state, err := f.state(ctx, ref)
 		switch {
 		case err != nil:
 			return err
-		case state == blobDeleted:
-			deleted++
+		case state == blobOwned:
+			f.r.Blobs++
+		case state == blobKept:
+			f.r.Kept.Blobs++
 		case state == blobUnowned && len(suspects) < maxSuspects:
 			suspects = append(suspects, ref)
 		}
@@ -293,8 +297,9 @@ func (f *fsck) blobs(ctx context.Context) error {
 	if damage != nil && !errors.Is(damage, blob.ErrCorrupt) {
 		return fmt.Errorf("couldn't walk over blobs: %w", blobError(damage))
 	}
-	f.framing(damage)
-	f.r.Deleted = deleted
+	if err := f.framing(ctx, damage); err != nil {
+		return err
+	}
 	if len(suspects) == 0 {
 		return nil
 	}
@@ -312,9 +317,9 @@ func (f *fsck) blobs(ctx context.Context) error {
 }
 
 // framing takes the damage of a walk as findings.
-func (f *fsck) framing(err error) {
+func (f *fsck) framing(ctx context.Context, err error) error {
 	if err == nil {
-		return
+		return nil
 	}
 	list := []error{err}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
@@ -322,35 +327,64 @@ func (f *fsck) framing(err error) {
 	}
 	for _, err := range list {
 		one := Finding{Problem: DamagedBlob, Detail: err.Error()}
+		state := blobOwned
 		var where *blob.DamageError
 		if errors.As(err, &where) {
 			one.Blob, one.Detail = refText(where.Ref), where.Reason
+			if state, err = f.state(ctx, where.Ref); err != nil {
+				return err
+			}
 		}
-		f.r.Damage.add(one)
+		f.damage(state == blobKept, one)
 	}
+	return nil
 }
 
 type blobState int
 
 const (
-	blobOwned blobState = iota
-	blobDeleted
+	blobOwned   blobState = iota // a version or an upload has it
+	blobKept                     // only a preservation has it
+	blobDeleted                  // nobody has, and its space is to be reclaimed
 	blobUnowned
 )
 
 func (f *fsck) state(ctx context.Context, ref blob.Ref) (blobState, error) {
 	owner, err := ownerOf(ctx, f.v.records, ref)
-	if err != nil && !errors.Is(err, records.ErrCorrupt) {
+	switch {
+	case err != nil && !errors.Is(err, records.ErrCorrupt):
 		return 0, err
-	}
-	if owner != nil || err != nil || f.named[ref] { // what is wrong with those is found elsewhere
+	case err != nil, f.named[ref]: // what is wrong with those is found elsewhere
 		return blobOwned, nil
+	case len(owner) > 0:
+		return f.ownedBy(ctx, owner)
 	}
 	_, err = f.v.records.Get(ctx, deadKey(ref))
 	if dead, err := judge(err == nil, err); err != nil || dead {
 		return blobDeleted, err
 	}
 	return blobUnowned, nil
+}
+
+// ownedBy says whose a blob is whose owner entry holds that identity.
+func (f *fsck) ownedBy(ctx context.Context, owner []byte) (blobState, error) {
+	if owner[0] == tagPart { // the parts' own owner says
+		id, _, err := parsePart(owner)
+		if err != nil {
+			return blobOwned, nil // found elsewhere
+		}
+		owner, err = f.v.records.Get(ctx, partsOwnerKey(id))
+		if known, err := judge(err == nil, err); err != nil || !known || len(owner) == 0 {
+			return blobOwned, err
+		}
+	}
+	switch owner[0] {
+	case tagKept:
+		return blobKept, nil
+	case tagDrop:
+		return blobDeleted, nil
+	}
+	return blobOwned, nil
 }
 
 // suspect looks again at a blob without an owner.

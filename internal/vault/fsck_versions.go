@@ -62,7 +62,7 @@ func (f *fsck) again(ctx context.Context, e records.Entry, check func(context.Co
 			sum.Objects += l.usage.Objects
 		}
 		for _, one := range l.findings {
-			f.r.Damage.add(f.locate(e.Key, one))
+			f.damage(l.kept, f.locate(e.Key, one))
 		}
 		f.o.Progress.report("fsck", min(f.r.Bytes, f.total), f.total)
 		return nil
@@ -79,9 +79,16 @@ type looked struct {
 	parts    int64
 	bytes    int64
 	unopened int64
+	kept     bool // it is about what only a preservation keeps
 }
 
 func (l *looked) count(r *Report) {
+	if l.kept {
+		r.Kept.Versions += l.versions
+		r.Kept.Parts += l.parts
+		r.Kept.Bytes += l.bytes
+		return
+	}
 	r.Versions += l.versions
 	r.Uploads += l.uploads
 	r.Parts += l.parts
@@ -145,7 +152,7 @@ func (f *fsck) sealed(ctx context.Context, owner writ.CustomerID, identity []byt
 	if err != nil {
 		return err
 	}
-	opens := verifier != nil && identity[0] != tagKept && !f.o.Shallow
+	opens := verifier != nil && !f.o.Shallow
 	if !opens {
 		if !f.o.Shallow {
 			l.unopened++
@@ -345,6 +352,7 @@ func (f *fsck) kept(ctx context.Context) error {
 }
 
 func (f *fsck) keptVersion(ctx context.Context, e records.Entry) (l looked, err error) {
+	l.kept = true
 	var kept keptRecord
 	id, err := keptOf(e.Key)
 	if err == nil {
@@ -370,6 +378,6 @@ func (f *fsck) keptVersion(ctx context.Context, e records.Entry) (l looked, err 
 		l.found(DamagedRecord, 0, id.String(), err.Error())
 		return l, nil
 	}
-	l.unopened++
+	l.versions++
 	return l, f.stored(ctx, e.Key, &r, &l, nil)
 }

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -97,7 +98,7 @@ func (v *Vault) RunUpkeep(ctx context.Context, u Upkeep) {
 	}
 	drops := func() error { _, err := v.sweepDrops(ctx); return err }
 	attempt("sweep", drops())
-	attempt("keep", v.keepAll(ctx, ""))
+	attempt("settle", plainly(v.keepAll(ctx, "")))
 	attempt("removal", v.ResumeRemovals(ctx))
 	attempt("rotation", v.ResumeRotations(ctx))
 	attempt("lifecycle", v.lifecycleIfDue(ctx))
@@ -108,7 +109,7 @@ func (v *Vault) RunUpkeep(ctx context.Context, u Upkeep) {
 			attempt("sweep", drops())
 			attempt("removal", v.ResumeRemovals(ctx))
 		case <-keep.C:
-			attempt("keep", v.keepAll(ctx, ""))
+			attempt("settle", plainly(v.keepAll(ctx, "")))
 		case <-sweep.C:
 			attempt("sweep", drops())
 		case <-reclaim.C:
@@ -121,6 +122,23 @@ func (v *Vault) RunUpkeep(ctx context.Context, u Upkeep) {
 		}
 	}
 }
+
+// plainly says of an error only what whoever runs the store needs to know of
+// it. What is being preserved has its errors where it is looked at
+// ([Vault.Preserved]); a log would tell that there is something.
+func plainly(err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, known := range []error{ErrNoSpace, ErrUnavailable, ErrCorrupt} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	return errUnfinished
+}
+
+var errUnfinished = errors.New("it did not end")
 
 // StartUpkeep begins [Vault.RunUpkeep] in the background. stop ends it and
 // waits until it has.

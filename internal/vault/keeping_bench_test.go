@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"writ"
+	"writ/internal/policy"
 )
 
 // benchRig returns a rig on disk with a bucket of n objects of size bytes.
@@ -67,29 +68,40 @@ func BenchmarkRangeOfTenThousandParts(b *testing.B) {
 	}
 }
 
-func BenchmarkPutUnderPin(b *testing.B) {
-	for _, kind := range []string{"plain", "pinned"} {
-		b.Run(kind, func(b *testing.B) {
-			r := benchRig(b, 0, 0)
-			if kind == "pinned" {
-				if _, err := r.Pin(r.ctx, PinInput{ID: "p", Bucket: "scans"}); err != nil {
-					b.Fatal(err)
-				}
-			}
-			body := pattern(1, 4096)
-			b.SetParallelism(8)
-			var n atomic.Int64
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					key := writ.ObjectKey(fmt.Sprint("k", n.Add(1)))
-					_, err := r.Put(r.ctx, r.clinic, PutInput{Bucket: "scans", Key: key, Body: bytes.NewReader(body), Size: 4096})
-					if err != nil {
+// BenchmarkPutPreserved puts objects of 4 KiB by eight clients at a time, in
+// turns into a vault where nothing is preserved and into one where the bucket
+// is, with upkeep running in both, and reports how the rates compare: 1 is no
+// difference.
+func BenchmarkPutPreserved(b *testing.B) {
+	plain, pinned := benchRig(b, 0, 0), benchRig(b, 0, 0)
+	pinned.preserve(pinned.clinic, "p", policy.BucketScope{Bucket: "scans", Prefixes: []string{"k"}})
+	defer plain.StartUpkeep(plain.ctx, Upkeep{})()
+	defer pinned.StartUpkeep(pinned.ctx, Upkeep{})()
+	const each = 500
+	var n atomic.Int64
+	round := func(r *rig) time.Duration {
+		body := pattern(1, 4096)
+		begun := time.Now()
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for range each / 8 {
+					in := PutInput{Bucket: "scans", Key: writ.ObjectKey(fmt.Sprint("k", n.Add(1))), Body: bytes.NewReader(body), Size: 4096}
+					if _, err := r.Put(r.ctx, r.clinic, in); err != nil {
 						b.Error(err)
 					}
 				}
 			})
-		})
+		}
+		wg.Wait()
+		return time.Since(begun)
 	}
+	var without, with time.Duration
+	for b.Loop() {
+		without += round(plain)
+		with += round(pinned)
+	}
+	b.ReportMetric(float64(without)/float64(with), "of-plain-rate")
 }
 
 func BenchmarkRotate(b *testing.B) {

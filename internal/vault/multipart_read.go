@@ -100,18 +100,9 @@ func (r *partsReader) fill() error {
 
 // open begins one part at r.off.
 func (r *partsReader) open(p partEntry) error {
-	source, err := r.v.blobs.Open(r.ctx, p.Ref)
-	if errors.Is(err, blob.ErrNotFound) { // reclaim may have moved it since the list was read
-		moved, failed := readPart(r.ctx, r.v.records, partKey(r.id, p.Number))
-		if failed != nil {
-			return failed
-		}
-		if moved != nil && moved.Ref != p.Ref {
-			source, err = r.v.blobs.Open(r.ctx, moved.Ref)
-		}
-	}
+	source, err := r.v.openPart(r.ctx, r.id, p)
 	if err != nil {
-		return fmt.Errorf("couldn't open part %d: %w", p.Number, blobError(err))
+		return err
 	}
 	r.source = source
 	opened, err := seal.NewReader(source, source.Size(), r.key, seal.Stream{ID: r.id, Part: uint32(p.Number)})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -158,7 +157,9 @@ func (v *Vault) abandon(ctx context.Context, refs ...blob.Ref) {
 	v.free(ctx, freed{refs: refs})
 }
 
-// Reclaimed says what one [Vault.Reclaim] brought back.
+// Reclaimed says what one [Vault.Reclaim] brought back. These are figures of
+// the disk: beside what was deleted they tell what is preserved, and are not to
+// be shown outside of the docket.
 type Reclaimed struct {
 	Parts    int   // parts of removed versions and uploads
 	Segments int   // segments removed
@@ -168,13 +169,16 @@ type Reclaimed struct {
 }
 
 // Reclaim brings back the space of what was deleted, while traffic goes on.
+// progress is told thousandths.
 func (v *Vault) Reclaim(ctx context.Context, progress Progress) (Reclaimed, error) {
 	var r Reclaimed
 	var err error
 	if r.Parts, err = v.sweepDrops(ctx); err != nil {
 		return r, err
 	}
-	done, err := v.blobs.Reclaim(ctx, owners{v}, func(done, total int64) { progress.report("reclaim", done, total) })
+	done, err := v.blobs.Reclaim(ctx, owners{v}, func(done, total int64) {
+		progress.report("reclaim", 1000*done/max(total, 1), 1000)
+	})
 	r.Segments, r.Files, r.Moved, r.Bytes = done.Segments, done.Files, done.Moved, done.Bytes
 	if err != nil {
 		err = fmt.Errorf("couldn't reclaim everything: %w", blobError(err))
@@ -182,8 +186,7 @@ func (v *Vault) Reclaim(ctx context.Context, progress Progress) (Reclaimed, erro
 	if buried := v.buryDead(ctx); buried != nil {
 		err = errors.Join(err, buried)
 	}
-	v.log.LogAttrs(ctx, slog.LevelDebug, "reclaimed", slog.Int("segments", r.Segments), slog.Int("files", r.Files),
-		slog.Int("parts", r.Parts), slog.Int64("bytes", r.Bytes))
+	v.log.DebugContext(ctx, "reclaimed")
 	return r, err
 }
 

@@ -1,14 +1,14 @@
 package vault
 
 import (
-	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"writ"
-	"writ/internal/records"
+	"writ/internal/policy"
 )
 
 // Silent preservation.
@@ -19,202 +19,156 @@ import (
 // kept record, apart from the version's own, with the data key re-wrapped
 // under the docket's key. It is made when the pin is set; for a version that
 // comes later shortly after it was made, so that making it takes no longer;
-// and at the latest in the transaction that removes the version, or before
-// the customer's keys are shredded. When the version goes, in whatever way,
-// its record moves into the kept record, in the same transaction, and the
-// ownership of the blob with it, instead of being dropped. Usage, listings,
-// answers and errors never look at kept records, so that they cannot differ.
-// Each removal looks for a kept record, pinned or not, and then writes one
-// record in place of another.
+// and at the latest in the transaction that removes the version or takes the
+// tag away by which it is in scope, or before the customer's keys are
+// shredded. When the version goes, in whatever way, its record moves into the
+// kept record, in the same transaction, and the ownership of the blob with
+// it, instead of being dropped. Usage, listings, answers and errors never
+// look at kept records, so that they cannot differ. Each removal looks for a
+// kept record, pinned or not, and then writes one record in place of another.
+//
+// A version is in scope by its tags if it carries all of them at any moment
+// from when the pin is in force; losing one later does not let it go.
 //
 // Delete markers hold no data and are not kept; parts of an upload are kept
 // from the moment that they become a version.
 
-// PinInput says what to preserve. Bucket is needed; of the others none (the
-// whole bucket), Prefix, Key (all its versions, also later ones), or Key and
-// Version (that one only).
-type PinInput struct {
-	ID      string // the docket's name for it: 1 to 128 letters, digits, "-", "." or "_"
-	Bucket  writ.BucketName
-	Prefix  string
-	Key     writ.ObjectKey
-	Version writ.VersionID
+// A Preservation is what is being preserved, and since when. docs/preservation.md
+// says what that means.
+type Preservation struct {
+	ID       string          `json:"id"` // the docket's name for it
+	Customer writ.CustomerID `json:"customer"`
+	Scope    policy.Scope    `json:"scope"`
+	Since    time.Time       `json:"since"` // when it came into force
+	// Ending says that [Vault.Release] was called and is to be called again,
+	// since it was interrupted. Of the rest only ID and Customer are known.
+	Ending bool `json:"ending,omitempty"`
 }
 
-// A Pin is what is being preserved.
-type Pin struct {
-	PinInput
-	Customer writ.CustomerID // whose bucket it was when the pin was set
-	Since    time.Time
-}
-
-// A PinnedVersion is one version under a pin.
-type PinnedVersion struct {
-	Blob    writ.BlobID
-	Bucket  writ.BucketName
-	Key     writ.ObjectKey
-	Version writ.VersionID
-	Since   time.Time // when it came under its first pin
-	Gone    time.Time // when its owner's copy went; zero while it is there
-}
-
-// Errors of pins.
+// Errors of preservations, beside [policy.ErrScope].
 var (
-	ErrPinExists = errors.New("pin of that name exists with another scope")
-	ErrNoPin     = errors.New("no such pin")
-	ErrPinScope  = errors.New("scope of the pin is not well formed")
+	ErrPreservation       = errors.New("preservation is not well formed")
+	ErrPreservationExists = errors.New("preservation of that name exists with another scope, or is being lifted")
+	ErrNoPreservation     = errors.New("no such preservation")
+	ErrBucketOwner        = errors.New("bucket is another customer's")
 )
 
-// pinRecord is a pin as stored, under its customer and id.
-type pinRecord struct {
-	Bucket  writ.BucketName `cbor:"1,keyasint"`
-	Prefix  string          `cbor:"2,keyasint,omitempty"`
-	Key     writ.ObjectKey  `cbor:"3,keyasint,omitempty"`
-	Version writ.VersionID  `cbor:"4,keyasint,omitempty"`
-	Since   int64           `cbor:"5,keyasint"` // Unix nanoseconds
+// A ScopeError says which bucket of a scope an error is about. Its text does
+// not name it, so that it may be logged.
+type ScopeError struct {
+	Number int // counted from 1
+	Bucket writ.BucketName
+	Err    error
 }
 
-func (p *pinRecord) covers(n name, version writ.VersionID) bool {
-	return p.Bucket == n.bucket && strings.HasPrefix(string(n.key), p.Prefix) &&
-		(p.Key == "" || p.Key == n.key) && (p.Version == "" || p.Version == version)
+// Error implements error.
+func (e *ScopeError) Error() string {
+	return fmt.Sprintf("bucket %d of the scope: %v", e.Number, e.Err)
 }
 
-// keptRecord is one version under at least one pin, by its blob id.
-type keptRecord struct {
-	Pins     []string        `cbor:"1,keyasint"` // sorted
-	Customer writ.CustomerID `cbor:"2,keyasint"`
-	Bucket   writ.BucketName `cbor:"3,keyasint"`
-	Key      writ.ObjectKey  `cbor:"4,keyasint"`
-	Version  writ.VersionID  `cbor:"5,keyasint"`
-	Wrapped  []byte          `cbor:"6,keyasint"` // under the docket's key
-	Since    int64           `cbor:"7,keyasint"` // Unix nanoseconds
-	Gone     int64           `cbor:"8,keyasint,omitempty"`
-	Record   []byte          `cbor:"9,keyasint,omitempty"` // the version's, as it was when it went
-}
+// Unwrap returns what is wrong.
+func (e *ScopeError) Unwrap() error { return e.Err }
 
-func (k *keptRecord) name() name {
-	return name{owner: k.Customer, bucket: k.Bucket, key: k.Key}
-}
-
-// settle prepares a version that is about to be made, or to become the head
-// again, in a transaction: its data key comes under the customer's newest KEK,
-// which may change r.Wrapped, and it is noted if a pin covers it.
-func (v *Vault) settle(ctx context.Context, n name, r *versionRecord, ch *change) error {
-	if r.Marker {
-		return nil
+// checkPreservation says whether a preservation can be set.
+func checkPreservation(id string, s policy.Scope) error {
+	if len(id) < 1 || len(id) > 128 {
+		return fmt.Errorf("%w: its name has not 1 to 128 characters", ErrPreservation)
 	}
-	wrapped, err := v.rewrap(ctx, n.owner, r.Blob, r.Wrapped)
-	if err != nil {
+	for _, c := range []byte(id) {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_') {
+			return fmt.Errorf("%w: its name has a character other than letters, digits, \"-\", \".\" and \"_\"", ErrPreservation)
+		}
+	}
+	if err := s.Check(); err != nil {
 		return err
 	}
-	r.Wrapped = wrapped
-	covering, err := v.covering(ctx, n, r.id())
-	if len(covering) > 0 {
-		ch.covered = append(ch.covered, coming{n, r.Stamp})
+	if !s.Has(writ.ClassContent) {
+		return fmt.Errorf("%w: it keeps content, and the scope does not name that class", ErrPreservation)
 	}
-	return err
-}
-
-// rewrap moves a wrapped data key to the customer's newest KEK; one that lies
-// there already comes back as it is.
-func (v *Vault) rewrap(ctx context.Context, customer writ.CustomerID, id writ.BlobID, wrapped []byte) ([]byte, error) {
-	moved, err := v.gate.Rewrap(ctx, customer, id, wrapped)
-	return moved, sealError(err)
-}
-
-// release removes what of a version lies outside its record, in the
-// transaction that removes the record, unless a pin covers it: then the record
-// moves into its kept record, and the data stay. What it returns goes to
-// [Vault.free] once the transaction is durable.
-func (v *Vault) release(ctx context.Context, tx records.Tx, n name, r *versionRecord) (freed, error) {
-	if r.Marker {
-		return freed{}, nil
-	}
-	covering, err := v.covering(ctx, n, r.id())
-	if err != nil {
-		return freed{}, err
-	}
-	for _, id := range covering {
-		err := v.keep(ctx, tx, id, n, r)
-		if err != nil && !errors.Is(err, ErrShredded) { // what was not kept before is no more
-			return freed{}, err
-		}
-	}
-	kept, err := getKept(ctx, tx, r.Blob)
-	if err != nil {
-		return freed{}, err
-	}
-	if kept == nil {
-		return drop(tx, r)
-	}
-	kept.Gone, kept.Record = v.now().UnixNano(), encode(r)
-	tx.Put(keptKey(r.Blob), encode(kept))
-	ref, isBlob, err := r.ref()
-	switch {
-	case err != nil:
-		return freed{}, err
-	case isBlob:
-		tx.Put(ownerKey(ref), keptKey(r.Blob))
-	case r.Parts > 0:
-		tx.Put(partsOwnerKey(r.Blob), keptKey(r.Blob))
-	} // inline data name their blob id in their key
-	return freed{}, nil
-}
-
-// drop gives up the data of a version that nothing names any more.
-func drop(tx records.Tx, r *versionRecord) (f freed, err error) {
-	ref, isBlob, err := r.ref()
-	switch {
-	case err != nil:
-		return f, err
-	case isBlob:
-		disown(tx, ref)
-		f.refs = append(f.refs, ref)
-	case r.Parts > 0:
-		tx.Put(dropKey(r.Blob), nil)
-		tx.Put(partsOwnerKey(r.Blob), dropKey(r.Blob))
-		f.parts++
-	case r.inline():
-		tx.Delete(dataKey(r.Modified, r.Blob))
-	}
-	return f, nil
-}
-
-// keep brings a version under a pin.
-func (v *Vault) keep(ctx context.Context, tx records.Tx, id string, n name, r *versionRecord) error {
-	kept, err := getKept(ctx, tx, r.Blob)
-	if err != nil {
-		return err
-	}
-	if kept == nil {
-		wrapped, err := v.gate.Pin(ctx, n.owner, r.Blob, r.Wrapped)
-		if err != nil {
-			return sealError(err)
-		}
-		kept = &keptRecord{
-			Customer: n.owner, Bucket: n.bucket, Key: n.key, Version: r.id(),
-			Wrapped: wrapped, Since: v.now().UnixNano(),
-		}
-	}
-	i, found := slices.BinarySearch(kept.Pins, id)
-	if found {
-		return nil
-	}
-	kept.Pins = slices.Insert(kept.Pins, i, id)
-	tx.Put(keptKey(r.Blob), encode(kept))
-	tx.Put(pinnedKey(id, n, r.Blob), nil)
 	return nil
 }
 
-// getKept reads a kept record; nil if there is none.
-func getKept(ctx context.Context, r records.Reader, id writ.BlobID) (*keptRecord, error) {
-	value, err := r.Get(ctx, keptKey(id))
-	if errors.Is(err, records.ErrNotFound) {
-		return nil, nil
+// pinRecord is a pin as stored, under its customer and id. Fields 1 to 4 are
+// its scope as it was written before there was more than one bucket to it:
+// the whole bucket, a prefix, a key, or a key and its version. They are read
+// and never written.
+type pinRecord struct {
+	Bucket  writ.BucketName  `cbor:"1,keyasint,omitempty"`
+	Prefix  string           `cbor:"2,keyasint,omitempty"`
+	Key     writ.ObjectKey   `cbor:"3,keyasint,omitempty"`
+	Version writ.VersionID   `cbor:"4,keyasint,omitempty"`
+	Since   int64            `cbor:"5,keyasint"` // Unix nanoseconds
+	Buckets []pinBucket      `cbor:"6,keyasint,omitempty"`
+	From    time.Time        `cbor:"7,keyasint,omitzero"`
+	Until   time.Time        `cbor:"8,keyasint,omitzero"`
+	Classes []writ.DataClass `cbor:"9,keyasint,omitempty"`
+}
+
+// pinBucket is a [policy.BucketScope] as stored.
+type pinBucket struct {
+	Bucket   writ.BucketName   `cbor:"1,keyasint"`
+	Prefixes []string          `cbor:"2,keyasint,omitempty"`
+	Objects  []pinObject       `cbor:"3,keyasint,omitempty"`
+	Tags     map[string]string `cbor:"4,keyasint,omitempty"`
+}
+
+// pinObject is a [policy.ObjectScope] as stored.
+type pinObject struct {
+	Key     writ.ObjectKey `cbor:"1,keyasint"`
+	Version writ.VersionID `cbor:"2,keyasint,omitempty"`
+}
+
+// newPinRecord is a scope as it is to be stored.
+func newPinRecord(s policy.Scope, since time.Time) *pinRecord {
+	r := &pinRecord{Since: since.UnixNano(), Classes: slices.Clone(s.Classes)}
+	if !s.From.IsZero() {
+		r.From = s.From.UTC()
 	}
-	if err != nil {
-		return nil, recordsError(err)
+	if !s.Until.IsZero() {
+		r.Until = s.Until.UTC()
 	}
-	var kept keptRecord
-	return &kept, decode(value, &kept)
+	for _, b := range s.Buckets {
+		stored := pinBucket{Bucket: b.Bucket, Prefixes: slices.Clone(b.Prefixes), Tags: maps.Clone(b.Tags)}
+		for _, o := range b.Objects {
+			stored.Objects = append(stored.Objects, pinObject(o))
+		}
+		r.Buckets = append(r.Buckets, stored)
+	}
+	return r
+}
+
+// scope returns what the pin is about, however it was stored.
+func (p *pinRecord) scope() policy.Scope {
+	if p.Bucket != "" {
+		b := policy.BucketScope{Bucket: p.Bucket}
+		if p.Prefix != "" {
+			b.Prefixes = []string{p.Prefix}
+		}
+		if p.Key != "" {
+			b.Objects = []policy.ObjectScope{{Key: p.Key, Version: p.Version}}
+		}
+		return policy.Scope{Buckets: []policy.BucketScope{b}, Classes: []writ.DataClass{writ.ClassContent}}
+	}
+	s := policy.Scope{From: p.From, Until: p.Until, Classes: p.Classes}
+	for _, stored := range p.Buckets {
+		b := policy.BucketScope{Bucket: stored.Bucket, Prefixes: stored.Prefixes, Tags: stored.Tags}
+		for _, o := range stored.Objects {
+			b.Objects = append(b.Objects, policy.ObjectScope(o))
+		}
+		s.Buckets = append(s.Buckets, b)
+	}
+	return s
+}
+
+// public returns the pin as callers see it.
+func (p *pinRecord) public(id string, customer writ.CustomerID) Preservation {
+	return Preservation{ID: id, Customer: customer, Scope: p.scope(), Since: time.Unix(0, p.Since).UTC()}
+}
+
+// itemOf is a version as scopes see it.
+func itemOf(n name, r *versionRecord) policy.Item {
+	return policy.Item{
+		Bucket: n.bucket, Key: n.key, Version: r.id(), Blob: r.Blob, Size: r.Size,
+		Made: time.Unix(0, r.Modified).UTC(), Tags: r.Draft.Tags,
+	}
 }

@@ -3,10 +3,10 @@ package vault
 import (
 	"context"
 	"errors"
-	"maps"
 	"sync"
 
 	"writ"
+	"writ/internal/policy"
 	"writ/internal/records"
 )
 
@@ -14,14 +14,53 @@ import (
 // are about to come under them.
 type pins struct {
 	mu sync.RWMutex // guards all below
-	// of has the pins of each customer that was asked for since the start; its
-	// maps are never changed, only replaced.
-	of map[writ.CustomerID]map[string]*pinRecord
+	// of has the pins of each customer that was asked for since the start, by
+	// bucket; its maps are never changed, only replaced.
+	of map[writ.CustomerID]inForce
 	// coming are versions that a pin covers and that were made since. It is a
 	// matter of time only: what is lost of it, by a restart or beyond
 	// maxComing, is found by a walk over the scopes.
 	coming []coming
 	walked bool // whether that was done since the start, and nothing lost since
+}
+
+// inForce are a customer's pins, as far as they reach into each bucket: so
+// that a write finds those that may cover it with one look.
+type inForce map[writ.BucketName][]reach
+
+// A reach is what a pin covers of one bucket.
+type reach struct {
+	id    string
+	scope policy.Scope // of that bucket only
+}
+
+// with returns the pins with one more, or in place of the one of that name, or
+// without it if p is nil.
+func (f inForce) with(id string, p *pinRecord) inForce {
+	next := make(inForce, len(f))
+	for bucket, all := range f {
+		rest := make([]reach, 0, len(all))
+		for _, one := range all {
+			if one.id != id {
+				rest = append(rest, one)
+			}
+		}
+		if len(rest) > 0 {
+			next[bucket] = rest
+		}
+	}
+	next.add(id, p)
+	return next
+}
+
+func (f inForce) add(id string, p *pinRecord) {
+	if p == nil {
+		return
+	}
+	s := p.scope()
+	for _, b := range s.Buckets {
+		f[b.Bucket] = append(f[b.Bucket], reach{id, policy.Scope{Buckets: []policy.BucketScope{b}, From: s.From, Until: s.Until}})
+	}
 }
 
 // A coming version was made, and is to come under the pins that cover it.
@@ -60,18 +99,21 @@ func (p *pins) take(max int) []coming {
 
 // covering returns the pins that cover a version. It reads memory only, but
 // for the first time that a customer is asked for.
-func (v *Vault) covering(ctx context.Context, n name, version writ.VersionID) (ids []string, err error) {
+func (v *Vault) covering(ctx context.Context, n name, r *versionRecord) (ids []string, err error) {
+	if r.Marker {
+		return nil, nil
+	}
 	v.pins.mu.RLock()
-	scopes, ok := v.pins.of[n.owner]
+	all, ok := v.pins.of[n.owner]
 	v.pins.mu.RUnlock()
 	if !ok {
-		if scopes, err = v.loadPins(ctx, n.owner); err != nil {
+		if all, err = v.loadPins(ctx, n.owner); err != nil {
 			return nil, err
 		}
 	}
-	for id, p := range scopes {
-		if p.covers(n, version) {
-			ids = append(ids, id)
+	for _, one := range all[n.bucket] {
+		if one.scope.Covers(itemOf(n, r)) {
+			ids = append(ids, one.id)
 		}
 	}
 	return ids, nil
@@ -79,29 +121,29 @@ func (v *Vault) covering(ctx context.Context, n name, version writ.VersionID) (i
 
 // loadPins reads a customer's pins into memory. It holds the lock meanwhile,
 // so that a pin that is set has either been read or comes after.
-func (v *Vault) loadPins(ctx context.Context, customer writ.CustomerID) (map[string]*pinRecord, error) {
+func (v *Vault) loadPins(ctx context.Context, customer writ.CustomerID) (inForce, error) {
 	v.pins.mu.Lock()
 	defer v.pins.mu.Unlock()
-	if scopes, ok := v.pins.of[customer]; ok {
-		return scopes, nil
+	if all, ok := v.pins.of[customer]; ok {
+		return all, nil
 	}
-	scopes := make(map[string]*pinRecord)
+	all := make(inForce)
 	err := eachRecord(ctx, v.records, records.Prefix(pinPrefix(customer)), func(e records.Entry) error {
 		p := new(pinRecord)
 		if err := decode(e.Value, p); err != nil {
 			return err
 		}
-		scopes[string(e.Key[len(pinPrefix(customer)):])] = p
+		all.add(string(e.Key[len(pinPrefix(customer)):]), p)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	if v.pins.of == nil {
-		v.pins.of = make(map[writ.CustomerID]map[string]*pinRecord)
+		v.pins.of = make(map[writ.CustomerID]inForce)
 	}
-	v.pins.of[customer] = scopes
-	return scopes, nil
+	v.pins.of[customer] = all
+	return all, nil
 }
 
 // setPin makes a pin be seen by every transaction that begins from now on, or
@@ -112,13 +154,7 @@ func (v *Vault) setPin(ctx context.Context, customer writ.CustomerID, id string,
 	}
 	v.pins.mu.Lock()
 	defer v.pins.mu.Unlock()
-	scopes := maps.Clone(v.pins.of[customer])
-	if p == nil {
-		delete(scopes, id)
-	} else {
-		scopes[id] = p
-	}
-	v.pins.of[customer] = scopes
+	v.pins.of[customer] = v.pins.of[customer].with(id, p)
 	return nil
 }
 
@@ -146,30 +182,23 @@ func (v *Vault) keepComing(ctx context.Context) error {
 }
 
 // keepOne brings a version under its pins, unless it has gone, which went
-// through release.
+// through letGo.
 func (v *Vault) keepOne(ctx context.Context, tx records.Tx, c coming) error {
 	_, r, err := findIdentity(ctx, tx, c.version(c.stamp))
 	if err != nil || r == nil {
 		return err
 	}
-	covering, err := v.covering(ctx, c.name, r.id())
-	if err != nil {
-		return err
-	}
-	for _, id := range covering {
-		err := v.keep(ctx, tx, id, c.name, r)
-		if err != nil && !errors.Is(err, ErrShredded) { // what was not kept before is no more
-			return err
-		}
-	}
-	return nil
+	return v.keepCovered(ctx, tx, c.name, r)
 }
+
+// keepJob is the name of the task that brings versions under pins.
+const keepJob = "keep"
 
 // keepAll makes sure that every version that a pin of the customer covers is
 // kept: all customers', if that is "". It waits for another that is at it, so
 // that what that one has in hand is kept too when keepAll returns.
 func (v *Vault) keepAll(ctx context.Context, customer writ.CustomerID) error {
-	unlock, err := v.jobs.lock(ctx, "keep")
+	unlock, err := v.jobs.lock(ctx, keepJob)
 	if err != nil {
 		return err
 	}

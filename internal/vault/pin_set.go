@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,71 +9,105 @@ import (
 	"time"
 
 	"writ"
+	"writ/internal/policy"
 	"writ/internal/records"
 )
 
-// Pin preserves what is in scope now, and what comes into it later, until
-// [Vault.Unpin]. The same pin may be set again, which finishes one that was
-// interrupted. When it returns, everything in scope that was there when it
-// was called is preserved.
-func (v *Vault) Pin(ctx context.Context, in PinInput) (Pin, error) {
-	if err := in.check(); err != nil {
-		return Pin{}, err
+// Preserve keeps, until [Vault.Release], every version in scope: those that
+// are there now, and those that come later and were made before the scope's
+// end. When it returns, everything in scope that was there when it was called
+// is kept. It is in force for all buckets at once or not at all; called again
+// with the same scope it finishes what was interrupted, and changes nothing
+// if nothing was.
+//
+// id is the docket's name for it: 1 to 128 letters, digits, "-", "." or "_".
+// Errors: [ErrPreservation], [policy.ErrScope], [ErrPreservationExists],
+// [ErrNoCustomer], [ErrShredded], and as a [*ScopeError], [ErrNoBucket] and
+// [ErrBucketOwner]. Buckets must be there when it is first called; what was
+// kept of one that is deleted later stays.
+func (v *Vault) Preserve(ctx context.Context, id string, customer writ.CustomerID, s policy.Scope) (Preservation, error) {
+	if err := checkPreservation(id, s); err != nil {
+		return Preservation{}, err
 	}
-	b, err := v.Bucket(ctx, in.Bucket)
+	unlock, err := v.jobs.lock(ctx, "preservation "+id)
 	if err != nil {
-		return Pin{}, err
+		return Preservation{}, err
 	}
-	record := pinRecord{Bucket: in.Bucket, Prefix: in.Prefix, Key: in.Key, Version: in.Version, Since: v.now().UnixNano()}
-	err = v.update(ctx, func(tx records.Tx) error {
-		key := pinKey(b.Owner, in.ID)
-		before, err := findPin(ctx, tx, in.ID)
-		switch {
-		case err == nil && before.Customer == b.Owner && before.PinInput == in:
-			record.Since = before.Since.UnixNano()
-			return nil
-		case err == nil:
-			return ErrPinExists
-		case !errors.Is(err, ErrNoPin):
-			return err
-		}
-		tx.Put(key, encode(record))
-		tx.Put(pinNameKey(in.ID), []byte(b.Owner))
-		return nil
-	})
+	defer unlock()
+	record, err := v.notePin(ctx, id, customer, s)
 	if err == nil {
-		err = v.setPin(ctx, b.Owner, in.ID, &record)
+		err = v.setPin(ctx, customer, id, record)
 	}
 	if err == nil {
 		err = v.epochs.wait(ctx)
 	}
 	if err != nil {
-		return Pin{}, fmt.Errorf("couldn't set pin: %w", err)
+		return Preservation{}, fmt.Errorf("couldn't set preservation: %w", err)
 	}
 	// From here on, each new version in scope comes under the pin as it is
 	// made; what was made before is in the records.
-	if err := v.keepExisting(ctx, in.ID, b.Owner, &record); err != nil {
-		return Pin{}, fmt.Errorf("couldn't bring existing versions under pin: %w", err)
+	if err := v.keepExisting(ctx, id, customer, record); err != nil {
+		return Preservation{}, fmt.Errorf("couldn't preserve existing versions: %w", err)
 	}
-	return Pin{PinInput: in, Customer: b.Owner, Since: time.Unix(0, record.Since).UTC()}, nil
+	return record.public(id, customer), nil
 }
 
-func (in PinInput) check() error {
-	if len(in.ID) < 1 || len(in.ID) > 128 {
-		return fmt.Errorf("%w: its name has not 1 to 128 characters", ErrPinScope)
-	}
-	for _, c := range []byte(in.ID) {
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_') {
-			return fmt.Errorf("%w: its name has a character other than letters, digits, \"-\", \".\" and \"_\"", ErrPinScope)
+// notePin makes the pin's record, or returns the one that is there, if it says
+// the same.
+func (v *Vault) notePin(ctx context.Context, id string, customer writ.CustomerID, s policy.Scope) (record *pinRecord, err error) {
+	err = v.update(ctx, func(tx records.Tx) error {
+		record = newPinRecord(s, v.now())
+		owner, before, err := findPin(ctx, tx, id)
+		switch {
+		case errors.Is(err, ErrNoPreservation):
+		case err != nil:
+			return err
+		case owner != customer || before == nil || !before.same(record):
+			return ErrPreservationExists
+		default:
+			record = before
+			return nil
 		}
-	}
+		if err := v.preservable(ctx, tx, customer, s); err != nil {
+			return err
+		}
+		tx.Put(pinKey(customer, id), encode(record))
+		tx.Put(pinNameKey(id), []byte(customer))
+		return nil
+	})
+	return record, err
+}
+
+// same reports whether two pins have the same scope, however they are stored.
+func (p *pinRecord) same(o *pinRecord) bool {
+	a, b := newPinRecord(p.scope(), time.Time{}), newPinRecord(o.scope(), time.Time{})
+	return bytes.Equal(encode(a), encode(b))
+}
+
+// preservable checks that customer and buckets are there and belong together.
+func (v *Vault) preservable(ctx context.Context, tx records.Tx, customer writ.CustomerID, s policy.Scope) error {
+	c, err := getCustomer(ctx, tx, customer)
 	switch {
-	case in.Bucket == "":
-		return fmt.Errorf("%w: it names no bucket", ErrPinScope)
-	case in.Version != "" && in.Key == "":
-		return fmt.Errorf("%w: it names a version and no key", ErrPinScope)
-	case in.Key != "" && in.Prefix != "":
-		return fmt.Errorf("%w: it names both a key and a prefix", ErrPinScope)
+	case err != nil:
+		return err
+	case !c.Shredded.IsZero():
+		return ErrShredded
+	}
+	for i, b := range s.Buckets {
+		value, err := tx.Get(ctx, bucketKey(b.Bucket))
+		if errors.Is(err, records.ErrNotFound) {
+			return &ScopeError{Number: i + 1, Bucket: b.Bucket, Err: ErrNoBucket}
+		}
+		if err != nil {
+			return recordsError(err)
+		}
+		there, err := readBucket(b.Bucket, value)
+		if err != nil {
+			return err
+		}
+		if there.Owner != customer {
+			return &ScopeError{Number: i + 1, Bucket: b.Bucket, Err: ErrBucketOwner}
+		}
 	}
 	return nil
 }
@@ -85,10 +120,11 @@ const pinStep = 100
 // list is read outside of the transactions: a version that is not on it any
 // more was made after the pin was set, or has gone before.
 func (v *Vault) keepExisting(ctx context.Context, id string, owner writ.CustomerID, p *pinRecord) error {
+	s := p.scope()
 	for _, scope := range p.scopes(owner) {
 		scope.Limit = pinStep
 		err := eachPage(ctx, v.records, scope, func(page []records.Entry) error {
-			return v.update(ctx, func(tx records.Tx) error { return v.keepPage(ctx, tx, id, p, page) })
+			return v.update(ctx, func(tx records.Tx) error { return v.keepPage(ctx, tx, id, s, page) })
 		})
 		if err != nil {
 			return err
@@ -97,20 +133,8 @@ func (v *Vault) keepExisting(ctx context.Context, id string, owner writ.Customer
 	return nil
 }
 
-// scopes are the ranges in which versions under the pin lie. Heads come
-// first: one that is superseded after it was looked at was kept, and one that
-// is superseded before is met among the older versions. An older version that
-// becomes the head again is settled, as a new one is.
-func (p *pinRecord) scopes(owner writ.CustomerID) []records.Range {
-	prefix := p.Prefix + string(p.Key)
-	return []records.Range{
-		records.Prefix(append(headsPrefix(owner, p.Bucket), prefix...)),
-		records.Prefix(append(versionsPrefix(owner, p.Bucket), prefix...)),
-	}
-}
-
-// keepPage brings what is still there of a page under a pin.
-func (v *Vault) keepPage(ctx context.Context, tx records.Tx, id string, p *pinRecord, page []records.Entry) error {
+// keepPage brings what is still there of a page, and in scope, under a pin.
+func (v *Vault) keepPage(ctx context.Context, tx records.Tx, id string, s policy.Scope, page []records.Entry) error {
 	for _, e := range page {
 		value, err := tx.Get(ctx, e.Key)
 		if errors.Is(err, records.ErrNotFound) {
@@ -123,7 +147,7 @@ func (v *Vault) keepPage(ctx context.Context, tx records.Tx, id string, p *pinRe
 		if err != nil {
 			return err
 		}
-		if r.Marker || !p.covers(n, r.id()) {
+		if r.Marker || !s.Covers(itemOf(n, r)) {
 			continue
 		}
 		if err := v.keep(ctx, tx, id, n, r); err != nil {
@@ -133,64 +157,84 @@ func (v *Vault) keepPage(ctx context.Context, tx records.Tx, id string, p *pinRe
 	return nil
 }
 
-// Unpin ends a pin. Versions that their owner still has are no longer
-// preserved; those that only the pin kept, and no other pin keeps, are
-// removed for good. It may be called again if it was interrupted.
-func (v *Vault) Unpin(ctx context.Context, id string) error {
-	pin, err := findPin(ctx, v.records, id)
+// Release ends a preservation. Versions that their owner still has are no
+// longer preserved; those that only this kept are removed for good. It is to
+// be called again if it was interrupted. [ErrNoPreservation] if there is none,
+// as after it has ended.
+func (v *Vault) Release(ctx context.Context, id string) error {
+	unlock, err := v.jobs.lock(ctx, "preservation "+id)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	// Whoever is bringing versions under pins is to end first.
+	unlockKeep, err := v.jobs.lock(ctx, keepJob)
+	if err != nil {
+		return err
+	}
+	defer unlockKeep()
+	customer, _, err := findPin(ctx, v.records, id)
 	if err != nil {
 		return err
 	}
 	// First no new version comes under it.
 	err = v.update(ctx, func(tx records.Tx) error {
-		tx.Delete(pinKey(pin.Customer, id))
+		tx.Delete(pinKey(customer, id))
 		return nil
 	})
 	if err == nil {
-		err = v.setPin(ctx, pin.Customer, id, nil)
+		err = v.setPin(ctx, customer, id, nil)
 	}
 	if err == nil {
 		err = v.epochs.wait(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("couldn't end pin: %w", err)
+		return fmt.Errorf("couldn't end preservation: %w", err)
 	}
 	for {
-		var f freed
-		var last bool
-		err := v.update(ctx, func(tx records.Tx) error {
-			f = freed{}
-			entries, more, err := tx.Scan(ctx, records.Range{
-				Start: pinnedPrefix(id), End: records.PrefixEnd(pinnedPrefix(id)), Limit: pinStep, KeysOnly: true,
-			})
-			if err != nil {
-				return err
-			}
-			for _, e := range entries {
-				blobID, err := pinnedBlob(e.Key)
-				if err != nil {
-					return err
-				}
-				g, err := v.unkeep(ctx, tx, id, blobID)
-				if err != nil {
-					return err
-				}
-				f.add(g)
-				tx.Delete(e.Key)
-			}
-			if last = !more; last {
-				tx.Delete(pinNameKey(id))
-			}
-			return nil
-		})
+		last, err := v.releaseSome(ctx, id)
 		if err != nil {
-			return fmt.Errorf("couldn't release what was pinned: %w", err)
+			return fmt.Errorf("couldn't release what was preserved: %w", err)
 		}
-		v.free(ctx, f)
 		if last {
 			return nil
 		}
 	}
+}
+
+// releaseSome takes a bounded number of versions from under a pin; with the
+// last of them its name goes.
+func (v *Vault) releaseSome(ctx context.Context, id string) (last bool, err error) {
+	var f freed
+	err = v.update(ctx, func(tx records.Tx) error {
+		f = freed{}
+		r := records.Prefix(pinnedPrefix(id))
+		r.Limit, r.KeysOnly = pinStep, true
+		entries, more, err := tx.Scan(ctx, r)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			blobID, err := pinnedBlob(e.Key)
+			if err != nil {
+				return err
+			}
+			g, err := v.unkeep(ctx, tx, id, blobID)
+			if err != nil {
+				return err
+			}
+			f.add(g)
+			tx.Delete(e.Key)
+		}
+		if last = !more; last {
+			tx.Delete(pinNameKey(id))
+		}
+		return nil
+	})
+	if err == nil {
+		v.free(ctx, f)
+	}
+	return last, err
 }
 
 // unkeep takes one version from under a pin.
@@ -217,86 +261,24 @@ func (v *Vault) unkeep(ctx context.Context, tx records.Tx, id string, blobID wri
 	return drop(tx, &r)
 }
 
-// findPin reads a pin by its name. A pin that is being ended is found with
-// its customer only.
-func findPin(ctx context.Context, r records.Reader, id string) (Pin, error) {
+// findPin reads a pin by its name. Of one that is being ended there is only
+// the customer.
+func findPin(ctx context.Context, r records.Reader, id string) (customer writ.CustomerID, p *pinRecord, err error) {
 	owner, err := r.Get(ctx, pinNameKey(id))
 	if errors.Is(err, records.ErrNotFound) {
-		return Pin{}, ErrNoPin
+		return "", nil, ErrNoPreservation
 	}
 	if err != nil {
-		return Pin{}, recordsError(err)
+		return "", nil, recordsError(err)
 	}
-	pin := Pin{PinInput: PinInput{ID: id}, Customer: writ.CustomerID(owner)}
-	value, err := r.Get(ctx, pinKey(pin.Customer, id))
+	customer = writ.CustomerID(owner)
+	value, err := r.Get(ctx, pinKey(customer, id))
 	if errors.Is(err, records.ErrNotFound) {
-		return pin, nil
+		return customer, nil, nil
 	}
 	if err != nil {
-		return Pin{}, recordsError(err)
+		return "", nil, recordsError(err)
 	}
-	var p pinRecord
-	if err := decode(value, &p); err != nil {
-		return Pin{}, err
-	}
-	pin.Bucket, pin.Prefix, pin.Key, pin.Version = p.Bucket, p.Prefix, p.Key, p.Version
-	pin.Since = time.Unix(0, p.Since).UTC()
-	return pin, nil
-}
-
-// PinnedPage is a page of what a pin preserves, in order of key; Next is the
-// marker of the next page, "" if there is none.
-type PinnedPage struct {
-	Versions []PinnedVersion
-	Next     string
-}
-
-// Pinned lists what a pin preserves, at most max versions (1 to 1,000) after
-// the marker that the page before gave.
-func (v *Vault) Pinned(ctx context.Context, id, after string, max int) (PinnedPage, error) {
-	pin, err := findPin(ctx, v.records, id)
-	if err != nil {
-		return PinnedPage{}, err
-	}
-	if err := v.keepAll(ctx, pin.Customer); err != nil {
-		return PinnedPage{}, err
-	}
-	snap, err := v.records.Snapshot(ctx)
-	if err != nil {
-		return PinnedPage{}, recordsError(err)
-	}
-	defer snap.Close()
-	start := pinnedPrefix(id)
-	if after != "" {
-		start = append(append(start, after...), 0)
-	}
-	entries, more, err := snap.Scan(ctx, records.Range{
-		Start: start, End: records.PrefixEnd(pinnedPrefix(id)), Limit: pageSize(max), KeysOnly: true,
-	})
-	if err != nil {
-		return PinnedPage{}, recordsError(err)
-	}
-	var page PinnedPage
-	for _, e := range entries {
-		blobID, err := pinnedBlob(e.Key)
-		if err != nil {
-			return PinnedPage{}, err
-		}
-		kept, err := getKept(ctx, snap, blobID)
-		if err != nil {
-			return PinnedPage{}, err
-		}
-		if kept == nil {
-			return PinnedPage{}, fmt.Errorf("pinned blob %s has no kept record: %w", blobID, ErrCorrupt)
-		}
-		pv := PinnedVersion{Blob: blobID, Bucket: kept.Bucket, Key: kept.Key, Version: kept.Version, Since: time.Unix(0, kept.Since).UTC()}
-		if kept.Gone != 0 {
-			pv.Gone = time.Unix(0, kept.Gone).UTC()
-		}
-		page.Versions = append(page.Versions, pv)
-		if more {
-			page.Next = string(e.Key[len(pinnedPrefix(id)):])
-		}
-	}
-	return page, nil
+	p = new(pinRecord)
+	return customer, p, decode(value, p)
 }

@@ -10,6 +10,7 @@ import (
 
 	"writ"
 	"writ/internal/blob"
+	"writ/internal/policy"
 	"writ/internal/records"
 )
 
@@ -230,9 +231,7 @@ func TestReclaimMoves(t *testing.T) {
 			a, b := pattern(100, 50_000), pattern(101, 50_000)
 			r.complete(r.clinic, ref, r.part(r.clinic, ref, 1, a), r.part(r.clinic, ref, 2, b))
 			bodies["parts"] = string(a) + string(b)
-			if _, err := r.Pin(r.ctx, PinInput{ID: "p", Bucket: "scans", Key: "k01"}); err != nil {
-				t.Fatal(err)
-			}
+			r.preserve(r.clinic, "p", policy.BucketScope{Bucket: "scans", Objects: []policy.ObjectScope{{Key: "k01"}}})
 			reader, err := r.Get(r.ctx, r.clinic, GetInput{ObjectRef: ObjectRef{Bucket: "scans", Key: "parts"}})
 			if err != nil {
 				t.Fatal(err)
@@ -261,8 +260,8 @@ func TestReclaimMoves(t *testing.T) {
 				t.Fatal("reclaim moved no blob")
 			}
 			r.wantAll("scans", bodies)
-			page, err := r.Pinned(r.ctx, "p", "", 10)
-			if err != nil || len(page.Versions) != 1 || page.Versions[0].Gone.IsZero() {
+			page, err := r.Preserved(r.ctx, "p", "", 10)
+			if err != nil || len(page.Items) != 1 || page.Items[0].Gone.IsZero() {
 				t.Fatalf("pinned: %+v (%v)", page, err)
 			}
 			// Dead records go with their segments, some time later.

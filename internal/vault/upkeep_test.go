@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"writ/internal/policy"
 )
 
 // eventually waits until something is so.
@@ -23,9 +25,7 @@ func TestUpkeep(t *testing.T) {
 	r := newRig(t)
 	r.bucket(r.clinic, "scans", Unversioned)
 	r.bucket(r.clinic, "kept", Unversioned)
-	if _, err := r.Pin(r.ctx, PinInput{ID: "p", Bucket: "kept"}); err != nil {
-		t.Fatal(err)
-	}
+	r.preserve(r.clinic, "p", policy.BucketScope{Bucket: "kept"})
 	r.lifecycle("scans", `<Rule><Filter/><Status>Enabled</Status><Expiration><Days>1</Days></Expiration></Rule>`)
 	r.put(r.clinic, "scans", "expires", "x")
 	stop := r.StartUpkeep(r.ctx, Upkeep{Reclaim: 20 * time.Millisecond, Lifecycle: 20 * time.Millisecond})
@@ -65,9 +65,7 @@ func TestUpkeep(t *testing.T) {
 func TestPinnedIsKeptAtTheLatestWhenItGoes(t *testing.T) {
 	r := newRig(t)
 	r.bucket(r.clinic, "kept", Unversioned)
-	if _, err := r.Pin(r.ctx, PinInput{ID: "p", Bucket: "kept"}); err != nil {
-		t.Fatal(err)
-	}
+	r.preserve(r.clinic, "p", policy.BucketScope{Bucket: "kept"})
 	r.put(r.clinic, "kept", "deleted", "x")
 	if _, err := r.Delete(r.ctx, r.clinic, DeleteInput{ObjectRef: ObjectRef{Bucket: "kept", Key: "deleted"}}); err != nil {
 		t.Fatal(err)
@@ -85,11 +83,11 @@ func TestPinnedIsKeptAtTheLatestWhenItGoes(t *testing.T) {
 	if err := r.ResumeRemovals(r.ctx); err != nil {
 		t.Fatal(err)
 	}
-	page, err := r.Pinned(r.ctx, "p", "", 100)
-	if err != nil || len(page.Versions) != 4 {
-		t.Fatalf("%d versions are kept (%v): %+v", len(page.Versions), err, page.Versions)
+	page, err := r.Preserved(r.ctx, "p", "", 100)
+	if err != nil || len(page.Items) != 4 {
+		t.Fatalf("%d versions are kept (%v): %+v", len(page.Items), err, page.Items)
 	}
-	for _, v := range page.Versions {
+	for _, v := range page.Items {
 		if v.Gone.IsZero() {
 			t.Fatalf("%s is not gone", v.Key)
 		}

@@ -278,7 +278,7 @@ func (v *Vault) supersede(ctx context.Context, tx records.Tx, n name, head, r *v
 
 // vanish releases what of a version lies outside its record, and counts.
 func (v *Vault) vanish(ctx context.Context, tx records.Tx, n name, r *versionRecord, ch *change) error {
-	f, err := v.release(ctx, tx, n, r)
+	f, err := v.letGo(ctx, tx, n, r)
 	if err != nil {
 		return err
 	}
