@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"writ"
@@ -161,5 +162,6 @@ func bucketOf(b vault.Bucket) Bucket {
 	for name := range b.Settings {
 		out.Settings = append(out.Settings, string(name))
 	}
+	slices.Sort(out.Settings)
 	return out
 }

@@ -64,7 +64,9 @@ func (f *fsck) again(ctx context.Context, e records.Entry, check func(context.Co
 		for _, one := range l.findings {
 			f.damage(l.kept, f.locate(e.Key, one))
 		}
-		f.o.Progress.report("fsck", min(f.r.Bytes, f.total), f.total)
+		if !l.kept { // that there is something to look at is for the docket too
+			f.o.Progress.report("fsck", min(f.r.Bytes, f.total), f.total)
+		}
 		return nil
 	}
 }

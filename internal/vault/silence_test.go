@@ -1,14 +1,18 @@
 package vault
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"writ"
+	"writ/internal/blob"
 	"writ/internal/gate"
 	"writ/internal/policy"
+	"writ/internal/records"
 )
 
 // history does the same to a vault each time, as its clinic, and returns all
@@ -148,5 +152,97 @@ func TestPinsAreSilent(t *testing.T) {
 	}
 	if n := len(without.keys("qiPN")); n != 0 {
 		t.Fatalf("the vault without pins has %d records of them", n)
+	}
+}
+
+// A tallied store counts what becomes durable, and what is in it.
+type tallied struct {
+	records.Store
+	commits, changes atomic.Int64
+}
+
+func (c *tallied) Apply(ctx context.Context, b *records.Batch) error {
+	c.commits.Add(1)
+	c.changes.Add(int64(b.Len()))
+	return c.Store.Apply(ctx, b)
+}
+
+func (c *tallied) Update(ctx context.Context, fn func(records.Tx) error) error {
+	var tx *talliedTx
+	err := c.Store.Update(ctx, func(t records.Tx) error {
+		tx = &talliedTx{Tx: t}
+		return fn(tx)
+	})
+	if err == nil {
+		c.commits.Add(1)
+		c.changes.Add(tx.n)
+	}
+	return err
+}
+
+type talliedTx struct {
+	records.Tx
+	n int64
+}
+
+func (t *talliedTx) Put(key, value []byte) { t.n++; t.Tx.Put(key, value) }
+func (t *talliedTx) Delete(key []byte)     { t.n++; t.Tx.Delete(key) }
+
+// TestPreservationAddsNoCommit counts what each write makes durable before it
+// is answered: making a version costs the same to the record whether it is
+// preserved or not, and no write makes one commit more.
+func TestPreservationAddsNoCommit(t *testing.T) {
+	type cost struct {
+		what             string
+		commits, changes int64
+	}
+	run := func(preserve bool) (all []cost) {
+		store := &tallied{Store: records.NewMemory()}
+		r := assemble(t, openGate(t, t.TempDir()), store, blob.NewMemory())
+		r.minPart = 1
+		r.bucket(r.clinic, "plain", Unversioned)
+		r.bucket(r.clinic, "versions", VersioningEnabled)
+		if preserve {
+			r.preserve(r.clinic, "p", policy.BucketScope{Bucket: "plain"}, policy.BucketScope{Bucket: "versions", Prefixes: []string{"k"}})
+		}
+		measure := func(what string, do func()) {
+			store.commits.Store(0)
+			store.changes.Store(0)
+			do()
+			all = append(all, cost{what, store.commits.Load(), store.changes.Load()})
+		}
+		for _, b := range []writ.BucketName{"plain", "versions"} {
+			for _, size := range []int{0, 100, 100_000, 3 << 20} {
+				body := string(pattern(1, size))
+				measure("make", func() { r.put(r.clinic, b, writ.ObjectKey(fmt.Sprint("k", size)), body) })
+				measure("overwrite", func() { r.put(r.clinic, b, writ.ObjectKey(fmt.Sprint("k", size)), body) })
+			}
+			ref := r.begin1(r.clinic, b, "kparts")
+			part := r.part(r.clinic, ref, 1, pattern(1, 5000))
+			measure("make of parts", func() { r.complete(r.clinic, ref, part) })
+			measure("copy", func() {
+				in := CopyInput{Source: ObjectRef{Bucket: b, Key: "k100"}, To: PutInput{Bucket: b, Key: "kcopy"}}
+				if _, err := r.Copy(r.ctx, r.clinic, in); err != nil {
+					t.Fatal(err)
+				}
+			})
+			measure("tag", func() {
+				if _, err := r.SetTags(r.ctx, r.clinic, ObjectRef{Bucket: b, Key: "k100"}, map[string]string{"a": "b"}); err != nil {
+					t.Fatal(err)
+				}
+			})
+			measure("delete", func() { r.removeAll(r.clinic, b, "k100") })
+		}
+		return all
+	}
+	without, with := run(false), run(true)
+	for i, a := range without {
+		b := with[i]
+		if a.commits != b.commits {
+			t.Errorf("%s makes %d commits, with a preservation %d", a.what, a.commits, b.commits)
+		}
+		if strings.HasPrefix(a.what, "make") && a != b {
+			t.Errorf("%s changes %d records, with a preservation %d", a.what, a.changes, b.changes)
+		}
 	}
 }
