@@ -16,7 +16,8 @@ import (
 //	t ref                               empty: a blob deleted from a segment that is still there
 //	P customer pin                      pinRecord
 //	N pin                               the id of the customer of that pin, as text
-//	i pin 0 bucket 0 key 0 blob         pinnedRecord, or empty: a version under a pin
+//	i pin 0 bucket 0 key 0 blob         pinnedRecord: a version under a pin; empty
+//	                                    if it came under it before there were tags to it
 //	q blob                              keptRecord: a version under at least one pin
 //	R customer                          rotation under way
 //	S customer                          empty: removal of a shredded customer's data under way

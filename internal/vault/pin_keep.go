@@ -165,11 +165,7 @@ func (v *Vault) keep(ctx context.Context, tx records.Tx, id string, n name, r *v
 	}
 	kept.Pins = slices.Insert(kept.Pins, i, id)
 	tx.Put(keptKey(r.Blob), encode(kept))
-	var under []byte
-	if len(r.Draft.Tags) > 0 {
-		under = encode(pinnedRecord{Tags: r.Draft.Tags})
-	}
-	tx.Put(pinnedKey(id, n, r.Blob), under)
+	tx.Put(pinnedKey(id, n, r.Blob), encode(pinnedRecord{Tags: r.Draft.Tags}))
 	return nil
 }
 

@@ -23,9 +23,9 @@ func (v *Vault) Preservation(ctx context.Context, id string) (Preservation, erro
 	return p.public(id, customer), nil
 }
 
-// A PreservedItem is one version under a preservation. Its tags are those that
-// it carried when it came under it; if it had none then, those that it has, or
-// had last.
+// A PreservedItem is one version under a preservation. Nothing of the item
+// changes as long as it is under it, so that a list made twice is the same
+// list: its tags are those that it carried when it came under it.
 type PreservedItem struct {
 	policy.Item
 	Kept time.Time `json:"kept"`          // when it came under its first preservation

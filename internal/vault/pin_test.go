@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -215,12 +216,43 @@ func TestPreserveTags(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, item := range page.Items { // so that the scope still covers it
+		for _, item := range page.Items { // so that the scope still covers it, and a list stays the same
 			if !maps.Equal(item.Tags, calder) || !r.scope("p").Covers(item.Item) {
 				t.Fatalf("%s has the tags %v", item.Key, item.Tags)
 			}
 		}
 		r.wantClean()
+	}
+}
+
+// TestPreservedListStaysTheSame: what a writ was signed for is listed once more
+// when a production goes on, and must be the same to the byte, whatever the
+// owner has done meanwhile.
+func TestPreservedListStaysTheSame(t *testing.T) {
+	r := newRig(t)
+	r.bucket(r.clinic, "ward-seven", Unversioned)
+	for _, key := range []writ.ObjectKey{"tagged", "tagged later", "deleted", "overwritten"} {
+		r.put(r.clinic, "ward-seven", key, string(key))
+	}
+	r.tag(r.clinic, "ward-seven", "tagged", map[string]string{"ward": "7"})
+	s := scopeOf(policy.BucketScope{Bucket: "ward-seven"})
+	s.Until = r.clock.now().Add(time.Nanosecond)
+	if _, err := r.Preserve(r.ctx, "p", r.clinic.Customer, s); err != nil {
+		t.Fatal(err)
+	}
+	list := r.opening(r.clinic, "p").items
+	for _, key := range []writ.ObjectKey{"tagged", "tagged later"} {
+		r.tag(r.clinic, "ward-seven", key, map[string]string{"ward": "8"})
+	}
+	r.put(r.clinic, "ward-seven", "overwritten", "anew")
+	r.removeAll(r.clinic, "ward-seven", "deleted")
+	if _, err := r.RotateCustomer(r.ctx, r.clinic.Customer, RotateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	r.removeAll(r.clinic, "ward-seven", "tagged later")
+	r.restart()
+	if again := r.opening(r.clinic, "p").items; !reflect.DeepEqual(list, again) {
+		t.Fatalf("the list was\n%+v\nand is\n%+v", list, again)
 	}
 }
 
@@ -255,6 +287,13 @@ func TestPreserveReadsOldRecords(t *testing.T) {
 			if slices.Contains(c.keys, key) {
 				want = append(want, "-kept/"+key+" 1")
 			}
+		}
+		var bare records.Batch // nor was there anything said of the versions under it
+		for _, key := range r.keys("i") {
+			bare.Put(key, nil)
+		}
+		if err := r.records.Apply(r.ctx, &bare); err != nil {
+			t.Fatal(err)
 		}
 		r.wantPreserved("old", want...)
 		if err := r.Release(r.ctx, "old"); err != nil {
