@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -574,4 +575,53 @@ func TestPreserveRacesWrites(t *testing.T) {
 // ownerOfJournal is the right by which a session reads its own journal.
 func ownerOfJournal(s Session) (gate.Right, gate.Use) {
 	return gate.Owner(s.Customer, s.Credential), gate.Use{Customer: s.Customer}
+}
+
+// TestReleaseLeavesNothing ends preservations while the background brings
+// versions under them, and writes and changes of tags go on.
+func TestReleaseLeavesNothing(t *testing.T) {
+	r := newRig(t)
+	r.bucket(r.clinic, "kept", Unversioned)
+	write := func(i int) error {
+		ref := ObjectRef{Bucket: "kept", Key: writ.ObjectKey(fmt.Sprintf("k%03d", i%120))}
+		_, err := r.Put(r.ctx, r.clinic, PutInput{Bucket: ref.Bucket, Key: ref.Key, Body: strings.NewReader("y"), Size: 1})
+		if err == nil {
+			_, err = r.SetTags(r.ctx, r.clinic, ref, map[string]string{"x": fmt.Sprint(i % 2)})
+		}
+		return err
+	}
+	for round := range 15 {
+		id := fmt.Sprint("p", round%2)
+		b := policy.BucketScope{Bucket: "kept"}
+		if round%2 == 1 {
+			b.Tags = map[string]string{"x": "1"}
+		}
+		r.preserve(r.clinic, id, b)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for i := range 60 {
+				if err := write(round*31 + i); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		wg.Go(func() {
+			r.pins.mu.Lock()
+			r.pins.walked = false // as after a restart
+			r.pins.mu.Unlock()
+			if err := r.keepAll(r.ctx, ""); err != nil {
+				t.Error(err)
+			}
+		})
+		err := r.Release(r.ctx, id)
+		wg.Wait()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if keys := r.keys("qiPN"); len(keys) != 0 {
+			t.Fatalf("round %d left %d records, such as %q", round, len(keys), keys[0])
+		}
+	}
+	r.wantUsage(r.clinic)
+	r.wantClean()
 }
