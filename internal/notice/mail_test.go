@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -158,10 +159,11 @@ func at(step, answer string) func(string) string {
 }
 
 // once makes it answer so the first times.
-func once(n int, step, answer string) func(string) string {
+func once(n int32, step, answer string) func(string) string {
+	var left atomic.Int32
+	left.Store(n)
 	return func(s string) string {
-		if s == step && n > 0 {
-			n--
+		if s == step && left.Add(-1) >= 0 {
 			return answer
 		}
 		return ""
@@ -197,14 +199,8 @@ func TestGreylisting(t *testing.T) {
 // tried at the longest pace all the same, and is accepted in the end.
 func TestRefused(t *testing.T) {
 	for _, step := range []string{"MAIL", "RCPT", "DATA", "dot"} {
-		refuse := "550 5.1.1 nobody of that name, \x1b[2Jask mira"
 		r, s := mailRig(t, nil)
-		s.at = func(at string) string {
-			if at == step {
-				return refuse
-			}
-			return ""
-		}
+		s.does(at(step, "550 5.1.1 nobody of that name, \x1b[2Jask mira"))
 		r.told.fail = 2
 		r.add(note("n1", mailTo("notices@harbour-clinic.example")))
 		r.turn()
@@ -222,7 +218,7 @@ func TestRefused(t *testing.T) {
 		if n := r.tally("alarm", "n1", 0); n != 1 {
 			t.Errorf("%s: alarmed %d times", step, n)
 		}
-		refuse = ""
+		s.does(at("never", ""))
 		r.clock.add(6 * time.Hour)
 		r.turn()
 		if d := r.is("n1", Accepted); d.Attempts != 7 || d.Class != "" || !d.Reported {
@@ -257,7 +253,7 @@ func TestPatience(t *testing.T) {
 	if r.tally("alarm", "n1", 0) != 1 {
 		t.Error("nobody was alarmed")
 	}
-	s.at = func(string) string { return "" }
+	s.does(at("never", ""))
 	r.clock.add(6 * time.Hour)
 	r.turn()
 	r.is("n1", Accepted)
@@ -270,8 +266,10 @@ func TestBrokenOff(t *testing.T) {
 	for _, step := range []string{"EHLO", "TLS", "MAIL", "RCPT", "DATA", "middle", "dot"} {
 		r, s := mailRig(t, func(s *smtpd) { s.at = once(1, step, "!") })
 		m := note("n1", mailTo("notices@harbour-clinic.example"))
-		// More than sockets hold: the client meets the break in mid DATA.
-		m.Attachments = []Attachment{{"demand.pdf", "application/pdf", make([]byte, 12<<20)}}
+		m.Attachments = []Attachment{{"demand.pdf", "application/pdf", make([]byte, 4<<10)}}
+		if step == "middle" { // more than sockets hold, so that the client meets the break in mid DATA
+			m.Attachments[0].Body = make([]byte, 12<<20)
+		}
 		r.add(m)
 		r.turn()
 		d := r.is("n1", Waiting)

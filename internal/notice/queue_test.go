@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -193,7 +194,7 @@ func TestCancel(t *testing.T) {
 	wants(t, cancel("nothing"), ErrUnknown)
 
 	// Accepted at one contact: only the other can be given up.
-	s.at = at("RCPT", "550 no")
+	s.does(at("RCPT", "550 no"))
 	r.add(note("n2", Contact{Kind: ByInbox}, mailTo("notices@harbour-clinic.example")))
 	r.turn()
 	wants(t, cancel("n2"), ErrAccepted)
@@ -217,18 +218,24 @@ func TestCancel(t *testing.T) {
 // held or moved before the first byte isn't sent.
 func TestWhileSending(t *testing.T) {
 	r, s := mailRig(t, nil)
+	var mu sync.Mutex
 	errs := map[string]error{}
-	s.at = func(step string) string {
+	s.does(func(step string) string {
 		if step == "RCPT" || step == "dot" {
-			errs[step] = r.update(func(tx records.Tx) error { return r.CancelTx(context.Background(), tx, "n1") })
+			err := r.update(func(tx records.Tx) error { return r.CancelTx(context.Background(), tx, "n1") })
+			mu.Lock()
+			defer mu.Unlock()
+			errs[step] = err
 		}
 		return ""
-	}
+	})
 	r.add(note("n1", mailTo("notices@harbour-clinic.example")))
 	r.turn()
 	r.is("n1", Accepted)
+	mu.Lock()
 	wants(t, errs["RCPT"], ErrSending)
 	wants(t, errs["dot"], ErrSending)
+	mu.Unlock()
 
 	for what, stop := range map[string]func(tx records.Tx, id string) error{
 		"cancel": func(tx records.Tx, id string) error { return r.CancelTx(r.ctx, tx, id) },
@@ -236,14 +243,14 @@ func TestWhileSending(t *testing.T) {
 		"move":   func(tx records.Tx, id string) error { return r.ReaddressTx(r.ctx, tx, id, 0, Contact{Kind: ByInbox}) },
 	} {
 		before, _ := s.seen()
-		s.at = func(step string) string {
+		s.does(func(step string) string {
 			if step == "EHLO" {
 				if err := r.update(func(tx records.Tx) error { return stop(tx, what) }); err != nil {
 					t.Error(err)
 				}
 			}
 			return ""
-		}
+		})
 		r.add(note(what, mailTo("notices@harbour-clinic.example")))
 		r.turn()
 		if after, _ := s.seen(); after != before {
@@ -286,7 +293,7 @@ func TestReaddress(t *testing.T) {
 	if first.Name == second.Name || r.tally("alarm", "n1", 0) != 2 || second.Attempts != 2 {
 		t.Errorf("%+v, alarms %d", second, r.tally("alarm", "n1", 0))
 	}
-	s.at = func(string) string { return "" }
+	s.does(at("never", ""))
 	must(t, to(mailTo("right@harbour-clinic.example")))
 	r.turn()
 	r.is("n1", Accepted)

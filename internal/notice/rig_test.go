@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"filippo.io/age"
+	"pgregory.net/rapid"
 
 	"writ"
 	"writ/internal/records"
@@ -34,7 +35,7 @@ const (
 	aCase  = writ.CaseID("2026-7KQM-4ZT0")
 )
 
-func must(t testing.TB, err error) {
+func must(t rapid.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +43,7 @@ func must(t testing.TB, err error) {
 }
 
 // wants fails unless err is want.
-func wants(t testing.TB, err, want error) {
+func wants(t rapid.TB, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {
 		t.Fatalf("got %v, want %v", err, want)
@@ -93,7 +94,6 @@ func (c *testClock) add(d time.Duration) {
 type told struct {
 	mu   sync.Mutex
 	fail int // so many calls fail first
-	all  []string
 }
 
 func (r *rig) hook(what string) Hook {
@@ -128,14 +128,14 @@ func (r *rig) tally(what, id string, n int) int {
 // rig is a queue with a clock that stands still, run by hand.
 type rig struct {
 	*Queue
-	t     testing.TB
+	t     rapid.TB
 	ctx   context.Context
 	clock *testClock
 	told  *told
 	log   *bytes.Buffer
 }
 
-func newRig(t testing.TB, edit func(*Config)) *rig {
+func newRig(t rapid.TB, edit func(*Config)) *rig {
 	t.Helper()
 	r := &rig{t: t, ctx: context.Background(), clock: &testClock{now: epoch}, told: &told{}, log: &bytes.Buffer{}}
 	c := Config{Records: records.NewMemory(), Clock: r.clock, Alarm: r.hook("alarm"), Accepted: r.hook("accepted"), Seal: ageSealer,
@@ -237,6 +237,16 @@ func (r *rig) dump(prefix []byte) map[string][]byte {
 			return out
 		}
 		page.Start = append(entries[len(entries)-1].Key, 0)
+	}
+}
+
+// until waits for what another goroutine or process does.
+func until(t rapid.TB, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited for a minute until %s", what)
+		}
 	}
 }
 

@@ -54,6 +54,13 @@ func startSMTP(t testing.TB, cert certificate, edit func(*smtpd)) *smtpd {
 	return s
 }
 
+// does makes it behave otherwise from now on.
+func (s *smtpd) does(at func(step string) string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at = at
+}
+
 func (s *smtpd) port() int { return s.listen.Addr().(*net.TCPAddr).Port }
 
 func (s *smtpd) config(t testing.TB) MailConfig {
@@ -77,7 +84,10 @@ func (s *smtpd) serve(conn net.Conn) {
 	say := func(format string, args ...any) { fmt.Fprintf(conn, format+"\r\n", args...) }
 	// or answers as the test wants it, or else so; false breaks off.
 	or := func(step, answer string) (normal, alive bool) {
-		switch other := s.at(step); {
+		s.mu.Lock()
+		at := s.at
+		s.mu.Unlock()
+		switch other := at(step); {
 		case other == "!":
 			return false, false
 		case other != "":

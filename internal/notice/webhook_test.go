@@ -37,7 +37,6 @@ type receiver struct {
 	copies  int
 	refused []string // why messages were not believed
 	headers []http.Header
-	skew    time.Duration
 	clock   func() time.Time
 }
 
@@ -67,6 +66,10 @@ func (h *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if h.answer != nil {
+		var b webhookBody
+		if json.Unmarshal(body, &b) == nil {
+			r.Header.Set(subjectHeader, b.Data.Subject)
+		}
 		h.answer(w, r)
 		return
 	}
@@ -90,11 +93,11 @@ func (h *receiver) verify(header http.Header, body []byte) error {
 	if err != nil {
 		return err
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if off := h.clock().Sub(time.Unix(seconds, 0)).Abs(); off > 5*time.Minute {
 		return errors.New("too old")
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	for _, text := range h.secrets {
 		secret, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, "whsec_"))
 		if err != nil {
@@ -228,10 +231,12 @@ func TestWebhookAnswers(t *testing.T) {
 		wait   time.Duration // exactly, if set
 		doubt  int
 	}{
-		"redirect":       {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, 307) }, Redirected, Waiting, time.Minute, 0},
-		"gone":           {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(410) }, Refused, Undeliverable, 0, 0},
-		"error":          {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500) }, Later, Waiting, time.Minute, 0},
-		"not found":      {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(404) }, Later, Waiting, time.Minute, 0},
+		"redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
+		}, Redirected, Waiting, time.Minute, 0},
+		"gone":           {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusGone) }, Refused, Undeliverable, 0, 0},
+		"error":          {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, Later, Waiting, time.Minute, 0},
+		"not found":      {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNotFound) }, Later, Waiting, time.Minute, 0},
 		"retry after":    {after("7200"), Later, Waiting, 2 * time.Hour, 0},
 		"retry at":       {after(epoch.Add(time.Hour).Format(http.TimeFormat)), Later, Waiting, time.Hour, 0},
 		"retry never":    {after("2000000000"), Later, Waiting, 6 * time.Hour, 0},
