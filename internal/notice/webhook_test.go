@@ -65,12 +65,15 @@ func (h *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not believed", http.StatusUnauthorized)
 		return
 	}
-	if h.answer != nil {
+	h.mu.Lock()
+	answer := h.answer
+	h.mu.Unlock()
+	if answer != nil {
 		var b webhookBody
 		if json.Unmarshal(body, &b) == nil {
 			r.Header.Set(subjectHeader, b.Data.Subject)
 		}
-		h.answer(w, r)
+		answer(w, r)
 		return
 	}
 	h.take(r.Header, body)
@@ -262,7 +265,9 @@ func TestWebhookAnswers(t *testing.T) {
 			if elsewhere.copies > 0 {
 				t.Error("a redirect was followed")
 			}
+			h.mu.Lock()
 			h.answer = nil
+			h.mu.Unlock()
 			r.clock.add(d.Next.Sub(epoch))
 			r.turn()
 			r.is("n1", Accepted)
