@@ -59,6 +59,10 @@ func NewVerifier(t Trust) (*Verifier, error) {
 	return v, nil
 }
 
+// NeedsWitness says whether a checkpoint that no witness cosigned is refused: a
+// policy may name witnesses and still ask for none.
+func (v *Verifier) NeedsWitness() bool { return v.policy != nil && !v.policy.Satisfied(nil) }
+
 // hashed says whether a verifier key carries its own hash: what reads them does
 // not look.
 func hashed(vkey string, v note.Verifier) bool {
