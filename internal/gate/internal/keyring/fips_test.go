@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"writ/internal/passphrase"
 )
 
 // fipsDir tells the test binary that it runs in FIPS mode on this folder.
@@ -32,8 +34,8 @@ func TestFIPSChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := parseDerivation(b[len(rootMagic)+1:]); d.method != methodPBKDF2 {
-		t.Errorf("a new root key is sealed by method %d", d.method)
+	if d := parseDerivation(b[len(rootMagic)+1:]); d.Method != passphrase.PBKDF2 {
+		t.Errorf("a new root key is sealed by method %d", d.Method)
 	}
 	old := filepath.Join(top, "old")
 	k, err = Open(old, phrase, Options{})
@@ -73,8 +75,8 @@ func TestFIPSMode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := parseDerivation(b[len(rootMagic)+1:]); d.method != methodPBKDF2 {
-		t.Errorf("the old root key is sealed by method %d still", d.method)
+	if d := parseDerivation(b[len(rootMagic)+1:]); d.Method != passphrase.PBKDF2 {
+		t.Errorf("the old root key is sealed by method %d still", d.Method)
 	}
 	reopen(t, old, phrase)
 }

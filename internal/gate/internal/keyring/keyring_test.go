@@ -11,12 +11,18 @@ import (
 	"time"
 
 	"writ"
+	"writ/internal/passphrase"
 	"writ/internal/seal"
 )
 
 func TestMain(m *testing.M) {
-	freshArgon2id.a, freshArgon2id.b, freshArgon2id.c = 1, 8<<10, 1 // the least that is accepted
-	freshPBKDF2.a = 100_000
+	freshDerivation = func(secret string) (passphrase.Derivation, error) { // the least that is accepted
+		d, err := passphrase.Fresh(secret)
+		if d.A, d.B, d.C = 1, 8<<10, 1; d.Method == passphrase.PBKDF2 {
+			d.A, d.B, d.C = 100_000, 0, 0
+		}
+		return d, err
+	}
 	os.Exit(m.Run())
 }
 

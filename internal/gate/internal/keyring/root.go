@@ -15,7 +15,7 @@ import (
 //
 //	magic       8  "writroot"
 //	format      1  1
-//	derivation 46  how the sealing key is made (see derivation.append)
+//	derivation 46  how the sealing key is made (see passphrase.Derivation.Append)
 //	root       60  the root key, wrapped by the sealing key
 //	labels     60  32 bytes, a box under a key derived from the root key
 //	sum        32  SHA-256 of all before
@@ -42,7 +42,7 @@ func writeRoot(dir string, u Unsealer, root *seal.Key, labels *[labelSize]byte) 
 	}
 	defer sealing.Erase()
 	b := append([]byte(rootMagic), rootFormat)
-	b = d.append(b)
+	b = d.Append(b)
 	head := b[:rootHead:rootHead]
 	b = append(b, seal.Wrap(sealing, rootContext(head), root)...)
 	b = labelBox(root).Seal(b, labels[:], head)

@@ -1,11 +1,7 @@
 package keyring
 
 import (
-	"crypto/fips140"
-	"crypto/pbkdf2"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -15,9 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/crypto/argon2"
-
 	"writ/internal/gate/internal/disk"
+	"writ/internal/passphrase"
 	"writ/internal/seal"
 )
 
@@ -49,126 +44,82 @@ type Unsealer interface {
 	refused() error
 }
 
-// method says how the key that seals the root key is made.
-type method uint16
+// derivation is how the key that seals the root key is made: from a passphrase,
+// or by methodKeyFile.
+type derivation struct{ passphrase.Derivation }
 
-const (
-	methodArgon2id method = 1 // RFC 9106: a passes, b KiB, c lanes
-	methodPBKDF2   method = 2 // SP 800-132 with HMAC-SHA-256: a iterations
-	methodKeyFile  method = 3 // HKDF-SHA-256 over the key file's 32 bytes
-)
-
-// derivation holds the stored parameters of a method.
-type derivation struct {
-	method  method
-	a, b, c uint32
-	salt    [32]byte
-}
-
-// What new root files get. Argon2id as RFC 9106 section 4 recommends second
-// (3 passes, 64 MiB, 4 lanes); PBKDF2 as OWASP's Password Storage Cheat Sheet
-// (2023) recommends for HMAC-SHA-256.
-var (
-	freshArgon2id = derivation{method: methodArgon2id, a: 3, b: 64 << 10, c: 4}
-	freshPBKDF2   = derivation{method: methodPBKDF2, a: 600_000}
-)
+// methodKeyFile is HKDF-SHA-256 over the key file's 32 bytes. It stands beside
+// the methods of [passphrase].
+const methodKeyFile passphrase.Method = 3
 
 // check bounds parameters before any work is done with them, so that an
 // altered file can neither exhaust the machine nor weaken the derivation.
 func (d derivation) check() error {
-	in := func(v, low, high uint32) bool { return low <= v && v <= high }
-	ok := false
-	switch d.method {
-	case methodArgon2id:
-		ok = in(d.a, 1, 64) && in(d.b, 8<<10, 4<<20) && in(d.c, 1, 64)
-	case methodPBKDF2:
-		ok = in(d.a, 100_000, 100_000_000) && d.b == 0 && d.c == 0
-	case methodKeyFile:
-		ok = d.a == 0 && d.b == 0 && d.c == 0
-	default:
-		return fmt.Errorf("root key is sealed by method %d: %w", d.method, ErrNewer)
+	err := d.Check()
+	if d.Method == methodKeyFile {
+		if err = nil; d.A != 0 || d.B != 0 || d.C != 0 {
+			err = passphrase.ErrBounds
+		}
 	}
-	if !ok {
+	switch {
+	case errors.Is(err, passphrase.ErrMethod):
+		return fmt.Errorf("root key is sealed by method %d: %w", d.Method, ErrNewer)
+	case err != nil:
 		return fmt.Errorf("parameters of the root key's sealing are out of bounds: %w", ErrCorrupt)
 	}
 	return nil
 }
 
-// append adds the stored form: method u16, a, b, c u32 (big endian), salt.
-func (d derivation) append(b []byte) []byte {
-	b = binary.BigEndian.AppendUint16(b, uint16(d.method))
-	b = binary.BigEndian.AppendUint32(b, d.a)
-	b = binary.BigEndian.AppendUint32(b, d.b)
-	b = binary.BigEndian.AppendUint32(b, d.c)
-	return append(b, d.salt[:]...)
-}
+const derivationSize = passphrase.Size
 
-const derivationSize = 2 + 3*4 + 32
+func parseDerivation(b []byte) derivation { return derivation{passphrase.Parse(b)} }
 
-func parseDerivation(b []byte) (d derivation) {
-	d.method = method(binary.BigEndian.Uint16(b))
-	d.a = binary.BigEndian.Uint32(b[2:])
-	d.b = binary.BigEndian.Uint32(b[6:])
-	d.c = binary.BigEndian.Uint32(b[10:])
-	copy(d.salt[:], b[14:])
-	return d
-}
-
-// passphrase points to its secret, so that a formatter that walks through a
+// byPassphrase points to its secret, so that a formatter that walks through a
 // struct around it finds an address.
-type passphrase struct{ secret *string }
+type byPassphrase struct{ secret *string }
 
 // Passphrase is an [Unsealer] by a passphrase of at least 8 bytes. New root
 // files are sealed with argon2id, or with PBKDF2-HMAC-SHA-256 when the
 // process runs in FIPS mode. Existing ones are opened with what they say,
 // except argon2id under fips140=only ([ErrFIPS]).
-func Passphrase(secret string) Unsealer { return passphrase{&secret} }
+func Passphrase(secret string) Unsealer { return byPassphrase{&secret} }
 
 // String keeps the passphrase out of logs.
-func (passphrase) String() string { return "passphrase(…)" }
+func (byPassphrase) String() string { return "passphrase(…)" }
 
 // GoString keeps the passphrase out of %#v.
-func (passphrase) GoString() string { return "passphrase(…)" }
+func (byPassphrase) GoString() string { return "passphrase(…)" }
 
 // Format keeps the passphrase out of every verb.
-func (passphrase) Format(s fmt.State, _ rune) { io.WriteString(s, "passphrase(…)") }
+func (byPassphrase) Format(s fmt.State, _ rune) { io.WriteString(s, "passphrase(…)") }
 
-const minPassphrase = 8
+// freshDerivation is replaced by tests, which have no time for good parameters.
+var freshDerivation = passphrase.Fresh
 
-func (p passphrase) fresh() (derivation, *seal.Key, error) {
-	if len(*p.secret) < minPassphrase {
-		return derivation{}, nil, fmt.Errorf("passphrase is shorter than %d bytes: choose a longer one", minPassphrase)
+func (p byPassphrase) fresh() (derivation, *seal.Key, error) {
+	d, err := freshDerivation(*p.secret)
+	if err != nil {
+		return derivation{}, nil, err
 	}
-	d := freshArgon2id
-	if fips140.Enabled() {
-		d = freshPBKDF2
-	}
-	rand.Read(d.salt[:])
-	key, err := p.key(d)
-	return d, key, err
+	key, err := p.key(derivation{d})
+	return derivation{d}, key, err
 }
 
-func (p passphrase) key(d derivation) (*seal.Key, error) {
-	var raw []byte
-	switch d.method {
-	case methodArgon2id:
-		if fips140.Enforced() {
-			return nil, ErrFIPS
-		}
-		raw = argon2.IDKey([]byte(*p.secret), d.salt[:], d.a, d.b, uint8(d.c), 32)
-	case methodPBKDF2:
-		var err error
-		if raw, err = pbkdf2.Key(sha256.New, *p.secret, d.salt[:], int(d.a), 32); err != nil {
-			return nil, fmt.Errorf("couldn't derive a key from the passphrase: %w", err)
-		}
-	default:
+func (p byPassphrase) key(d derivation) (*seal.Key, error) {
+	raw, err := d.Key(*p.secret)
+	switch {
+	case errors.Is(err, passphrase.ErrFIPS):
+		return nil, ErrFIPS
+	case errors.Is(err, passphrase.ErrMethod):
 		return nil, fmt.Errorf("%w: not by a passphrase", ErrUnsealer)
+	case err != nil:
+		return nil, err
 	}
 	defer clear(raw)
 	return seal.KeyFromBytes(raw)
 }
 
-func (p passphrase) refused() error { return ErrPassphrase }
+func (p byPassphrase) refused() error { return ErrPassphrase }
 
 type keyFile struct{ path string }
 
@@ -189,8 +140,8 @@ func (k keyFile) fresh() (derivation, *seal.Key, error) {
 			return derivation{}, nil, err
 		}
 	}
-	d := derivation{method: methodKeyFile}
-	rand.Read(d.salt[:])
+	d := derivation{passphrase.Derivation{Method: methodKeyFile}}
+	rand.Read(d.Salt[:])
 	key, err := k.key(d)
 	return d, key, err
 }
@@ -221,7 +172,7 @@ func (k keyFile) create() error {
 }
 
 func (k keyFile) key(d derivation) (*seal.Key, error) {
-	if d.method != methodKeyFile {
+	if d.Method != methodKeyFile {
 		return nil, fmt.Errorf("%w: not by a key file", ErrUnsealer)
 	}
 	f, err := os.Open(k.path)
@@ -254,7 +205,7 @@ func (k keyFile) key(d derivation) (*seal.Key, error) {
 		return nil, err
 	}
 	defer file.Erase()
-	return file.Derive(d.salt[:], "writ/root-from-key-file/v1"), nil
+	return file.Derive(d.Salt[:], "writ/root-from-key-file/v1"), nil
 }
 
 func (k keyFile) refused() error { return fmt.Errorf("%w: %s belongs to another", ErrKeyFile, k.path) }
