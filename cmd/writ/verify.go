@@ -141,6 +141,9 @@ func tellReceipt(w io.Writer, v proof.Verified, witnesses bool) error {
 		if v.Batch.Late {
 			lines = append(lines, "", "it was published late")
 		}
+		if v.Batch.Unwitnessed {
+			lines = append(lines, "", "before it something was opened under law while witnesses were away")
+		}
 	}
 	switch {
 	case v.Hidden != nil:

@@ -109,20 +109,28 @@ func (s seenLog) tell(w io.Writer, v *visit) error {
 	return tellAll(w, v.told())
 }
 
+// batchNames says which batches, and when.
+func batchNames(batches []monitor.Late) string {
+	all := make([]string, len(batches))
+	for i, l := range batches {
+		all[i] = fmt.Sprintf("%d of %s", l.N, when(l.At))
+	}
+	return strings.Join(all, ", ")
+}
+
 // storyFacts are what re-hashed leaves say.
 func storyFacts(s *monitor.Story) []string {
 	late := "none was late"
 	if s.Late > 0 {
-		var all []string
-		for _, l := range s.LateOnes {
-			all = append(all, fmt.Sprintf("%d of %s", l.N, when(l.At)))
-		}
-		late = fmt.Sprintf("%d late, lately %s", s.Late, strings.Join(all, ", "))
+		late = fmt.Sprintf("%d late, lately %s", s.Late, batchNames(s.LateOnes))
 	}
 	lines := []string{
 		"re-hashed", fmt.Sprintf("%d leaves, the last of %s", s.Leaves, when(s.At)),
 		"batches", fmt.Sprintf("%d, up to number %d; %s", s.Batches, s.Batch, late),
 		"others", fmt.Sprintf("%d policies, %d releases, %d reports", s.Policies, s.Releases, s.Reports),
+	}
+	if s.Unwitnessed > 0 {
+		lines = append(lines, "unwitnessed", fmt.Sprintf("%d batches say that something was opened under law while witnesses were away, lately %s", s.Unwitnessed, batchNames(s.UnwitnessedOnes)))
 	}
 	if s.Back > 0 {
 		lines = append(lines, "clock", fmt.Sprintf("went back %d times", s.Back))

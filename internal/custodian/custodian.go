@@ -8,7 +8,7 @@
 //
 // # The file
 //
-// Mode 0600; others are refused. Four lines of text, each ended by a line feed:
+// Mode 0600; others are refused (except on Windows, which has no modes). Four lines of text, each ended by a line feed:
 //
 //	writ custodian key 1
 //	person ada.okafor
@@ -34,6 +34,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime"
 	"strings"
 
 	"writ"
@@ -191,7 +192,7 @@ func readFile(file string) (p Public, sealed []byte, err error) {
 	if err != nil {
 		return p, nil, fmt.Errorf("couldn't open the key file: %w", err)
 	}
-	if !info.Mode().IsRegular() || info.Mode().Perm() != 0o600 {
+	if others := info.Mode().Perm() != 0o600 && runtime.GOOS != "windows"; others || !info.Mode().IsRegular() {
 		return p, nil, fmt.Errorf("%w: %s has %s", ErrMode, file, info.Mode())
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))

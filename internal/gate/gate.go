@@ -26,6 +26,7 @@
 package gate
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -41,6 +42,7 @@ import (
 	"writ/internal/gate/internal/disk"
 	"writ/internal/gate/internal/journal"
 	"writ/internal/gate/internal/keyring"
+	"writ/internal/gate/internal/warrant"
 	"writ/internal/seal"
 )
 
@@ -100,6 +102,13 @@ type Config struct {
 	// shredded; [Gate.KEK] says which. A crash may come before it is told: who
 	// relies on it asks once for all customers at the start. Default none.
 	KeysChanged func(writ.CustomerID)
+
+	// Kept returns a hidden statement as the ledger keeps it, by its id; it is
+	// asked where a waiver stands in for the witnesses. Default: there is none.
+	Kept func(ctx context.Context, id string) (statement []byte, err error)
+	// MarkUnwitnessed has the ledger say in public that something was opened
+	// without its witnesses, durable on return. Without it no waiver is taken.
+	MarkUnwitnessed func(ctx context.Context) error
 }
 
 // DefaultJournalKeep is how long journal segments are kept unless set
@@ -115,6 +124,10 @@ type Gate struct {
 	log     *slog.Logger
 	changed func(writ.CustomerID)
 	lock    *os.File // holds a lock on the data folder
+
+	kept            warrant.Kept
+	markUnwitnessed func(context.Context) error
+	law             law
 
 	heads  sync.Mutex // guards what MovedHeads remembers
 	told   bool       // all customers' heads were told once
@@ -150,7 +163,7 @@ func Open(cfg Config) (*Gate, error) {
 	if cfg.KeysChanged == nil {
 		cfg.KeysChanged = func(writ.CustomerID) {}
 	}
-	g := &Gate{fsync: cfg.JournalFsync, now: cfg.Now, log: cfg.Log, changed: cfg.KeysChanged}
+	g := &Gate{fsync: cfg.JournalFsync, now: cfg.Now, log: cfg.Log, changed: cfg.KeysChanged, kept: cfg.Kept, markUnwitnessed: cfg.MarkUnwitnessed}
 	var err error
 	if g.lock, err = lockFolder(cfg.Dir); err != nil {
 		return nil, err
@@ -187,6 +200,7 @@ func (g *Gate) open(cfg Config) error {
 		g.keys.Close()
 		return fmt.Errorf("couldn't open the journals: %w", err)
 	}
+	g.openLaw(context.Background(), dir)
 	return nil
 }
 
@@ -223,7 +237,7 @@ func (g *Gate) Format(s fmt.State, _ rune) { io.WriteString(s, "gate") }
 
 // Close syncs the journals, erases the keys in memory and unlocks the folder.
 func (g *Gate) Close() error {
-	return errors.Join(g.journal.Close(), g.keys.Close(), g.lock.Close())
+	return errors.Join(g.closeLaw(), g.journal.Close(), g.keys.Close(), g.lock.Close())
 }
 
 // segmentKeys gives the journal the keys of its own segments.

@@ -9,6 +9,7 @@ import (
 	"writ"
 	"writ/internal/gate/internal/journal"
 	"writ/internal/gate/internal/keyring"
+	"writ/internal/gate/internal/warrant"
 	"writ/internal/seal"
 )
 
@@ -88,17 +89,24 @@ func (g *Gate) record(ctx context.Context, right Right, u Use) (journal.Written,
 	return g.journal.Append(ctx, u.Customer, &e, g.fsync || s.JournalSync)
 }
 
-// pass is what release asks for: either that the use is in the journal, or
-// that the key is one of the journal's own segments. Those cannot be
-// journaled before they open; they open inside this package only, and what
-// is read with them is journaled where it is read ([Gate.Journal]).
+// pass is what release asks for: that the use is in the journal, or that the
+// key is one of the journal's own segments. Those cannot be journaled before
+// they open; they open inside this package only, and what is read with them is
+// journaled where it is read ([Gate.Journal]). A pinned key takes a verified
+// writ besides, and says which version of its list it is.
 type pass struct {
 	form    keyring.Form
 	written journal.Written
+	warrant warrant.Warrant
+	item    int
 }
 
-// errUnwritten: a mistake in this package, which no caller can cause.
-var errUnwritten = errors.New("the use isn't in the journal")
+var (
+	// errUnwritten: a mistake in this package, which no caller can cause.
+	errUnwritten = errors.New("the use isn't in the journal")
+	// errForm: another.
+	errForm = errors.New("a pinned key opens under a writ, and nothing else does")
+)
 
 // release is the only place of the program that unwraps a key. It is a plain
 // function, not a method: methods can be reached through interfaces, method
@@ -106,6 +114,14 @@ var errUnwritten = errors.New("the use isn't in the journal")
 func release(g *Gate, p pass, customer writ.CustomerID, blob writ.BlobID, wrapped []byte) (*seal.Key, error) {
 	if p.form != keyring.Segment && !p.written.OK() {
 		return nil, errUnwritten
+	}
+	if (p.form == keyring.Pinned) != p.warrant.OK() {
+		return nil, errForm
+	}
+	if p.form == keyring.Pinned {
+		if err := p.warrant.Allows(p.item, customer, blob, g.now()); err != nil {
+			return nil, err
+		}
 	}
 	return keyring.Unwrap(g.keys, p.form, customer, blob, wrapped)
 }

@@ -96,7 +96,7 @@ func (b *Book) spell(q *queuedRecord, next *bookRecord, r *batchRecord) error {
 		return err
 	}
 	root := proof.SlotRoot(slots)
-	body := proof.Batch{N: q.Batch, From: fromMilli(r.From), Slots: r.Slots, Root: root[:], Late: b.late(r), LateBefore: next.LateBefore}
+	body := proof.Batch{N: q.Batch, From: fromMilli(r.From), Slots: r.Slots, Root: root[:], Late: b.late(r), LateBefore: next.LateBefore, Unwitnessed: next.Unwitnessed}
 	if r.Back {
 		body.Clock = "back"
 	}
@@ -104,6 +104,7 @@ func (b *Book) spell(q *queuedRecord, next *bookRecord, r *batchRecord) error {
 		return err
 	}
 	q.Late, next.LateBefore = body.Late, false
+	q.Unwitnessed, next.Unwitnessed = body.Unwitnessed, false
 	return nil
 }
 

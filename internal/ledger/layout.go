@@ -115,6 +115,8 @@ type bookRecord struct {
 	Origin     string `cbor:"11,keyasint"`          // of the log that all this is about
 	First      uint64 `cbor:"12,keyasint"`          // number of the first batch in that log
 	BatchAt    int64  `cbor:"13,keyasint"`          // `at` of the newest batch
+
+	Unwitnessed bool `cbor:"15,keyasint,omitempty"` // the next batch must say so
 }
 
 // placeRecord is where a statement is. It is hidden and waits if Stamp is set;
@@ -140,6 +142,8 @@ type queuedRecord struct {
 	ID    string `cbor:"2,keyasint,omitempty"` // of a public statement
 	Batch uint64 `cbor:"3,keyasint,omitempty"` // number of a batch
 	Late  bool   `cbor:"4,keyasint,omitempty"` // the leaf says that it is late
+
+	Unwitnessed bool `cbor:"5,keyasint,omitempty"` // the leaf says that something was opened without witnesses
 }
 
 // batchRecord is a batch. Slots that are not used, and the filler of the map,

@@ -24,6 +24,8 @@ func (b *Book) requeue(ctx context.Context, change *records.Batch, next *bookRec
 		}
 		change.Delete(e.Key)
 		if q.Batch != 0 {
+			// What a leaf was to say in public, and is not in the log, another says.
+			next.Unwitnessed = next.Unwitnessed || q.Unwitnessed && q.Batch > next.Published
 			return b.unfreeze(ctx, change, q.Batch, next.Published)
 		}
 		again = append(again, q)

@@ -180,7 +180,7 @@ func TestPlainBatch(t *testing.T) {
 		root := rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "root")
 		b := proof.Batch{
 			N: rapid.Uint64Range(0, 1<<59).Draw(t, "n"), From: at.Add(-time.Minute).UTC(), Slots: rapid.IntRange(1, proof.MaxSlots).Draw(t, "slots"),
-			Root: root, Late: rapid.Bool().Draw(t, "late"), Clock: rapid.SampledFrom([]string{"", "back"}).Draw(t, "clock"),
+			Root: root, Late: rapid.Bool().Draw(t, "late"), LateBefore: rapid.Bool().Draw(t, "late before"), Unwitnessed: rapid.Bool().Draw(t, "unwitnessed"), Clock: rapid.SampledFrom([]string{"", "back"}).Draw(t, "clock"),
 		}
 		leaf, err := proof.Encode(proof.KindBatch, at, b)
 		if err != nil {

@@ -24,6 +24,8 @@ func plainBatch(b []byte) (f fact, ok bool) {
 	in.take(`,"root":"`)
 	in.hash()
 	f.batch.Late = in.optional(`,"late":true`)
+	f.batch.LateBefore = in.optional(`,"late_before":true`)
+	f.batch.Unwitnessed = in.optional(`,"unwitnessed":true`)
 	if in.optional(`,"clock":"back"`) {
 		f.batch.Clock = "back"
 	}

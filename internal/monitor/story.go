@@ -11,27 +11,29 @@ import (
 // Story is what a log's leaves say, folded in order. The zero value is that of
 // an empty log.
 type Story struct {
-	Leaves   uint64    `json:"leaves"` // folded
-	At       time.Time `json:"at"`     // of the last
-	Batches  uint64    `json:"batches"`
-	Batch    uint64    `json:"batch"`           // number of the newest
-	Late     uint64    `json:"late"`            // batches that were published late
-	LateOnes []Late    `json:"late_ones"`       // the newest of them
-	Back     uint64    `json:"clock_back"`      // how often the clock went backwards
-	Policies uint64    `json:"policies"`        // statements
-	Policy   *InForce  `json:"policy"`          // the newest
-	Releases uint64    `json:"releases"`        // statements
-	Reports  uint64    `json:"reports"`         // statements
-	Break    bool      `json:"break,omitempty"` // the log goes on from another
+	Leaves          uint64    `json:"leaves"` // folded
+	At              time.Time `json:"at"`     // of the last
+	Batches         uint64    `json:"batches"`
+	Batch           uint64    `json:"batch"`                      // number of the newest
+	Late            uint64    `json:"late"`                       // batches that were published late
+	LateOnes        []Late    `json:"late_ones"`                  // the newest of them
+	Unwitnessed     uint64    `json:"unwitnessed,omitempty"`      // batches that say that something was opened without witnesses
+	UnwitnessedOnes []Late    `json:"unwitnessed_ones,omitempty"` // the newest of them
+	Back            uint64    `json:"clock_back"`                 // how often the clock went backwards
+	Policies        uint64    `json:"policies"`                   // statements
+	Policy          *InForce  `json:"policy"`                     // the newest
+	Releases        uint64    `json:"releases"`                   // statements
+	Reports         uint64    `json:"reports"`                    // statements
+	Break           bool      `json:"break,omitempty"`            // the log goes on from another
 }
 
-// Late is a batch that was published late.
+// Late is a batch that was published late, or says something else of itself.
 type Late struct {
 	N  uint64    `json:"n"`
 	At time.Time `json:"at"`
 }
 
-// maxLate is how many late batches a story names.
+// maxLate is how many batches of one kind a story names.
 const maxLate = 20
 
 // InForce is a policy statement.
@@ -117,6 +119,10 @@ func (s *Story) add(f fact) error {
 		case b.Late:
 			s.Late++
 			s.LateOnes = append(s.LateOnes[max(0, len(s.LateOnes)-maxLate+1):], Late{b.N, f.at})
+		}
+		if f.batch.Unwitnessed {
+			s.Unwitnessed++
+			s.UnwitnessedOnes = append(s.UnwitnessedOnes[max(0, len(s.UnwitnessedOnes)-maxLate+1):], Late{f.batch.N, f.at})
 		}
 		if f.batch.Clock == "back" {
 			s.Back++

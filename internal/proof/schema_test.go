@@ -45,7 +45,7 @@ func TestStatementsAreOfTheSchema(t *testing.T) {
 	for kind, bodies := range map[string][]any{
 		proof.KindBatch: {
 			proof.Batch{N: 1, From: at, Slots: 2, Root: hash},
-			proof.Batch{N: 1 << 40, From: at, Slots: proof.MaxSlots, Root: hash, Late: true, LateBefore: true, Clock: "back"},
+			proof.Batch{N: 1 << 40, From: at, Slots: proof.MaxSlots, Root: hash, Late: true, LateBefore: true, Unwitnessed: true, Clock: "back"},
 		},
 		proof.KindPolicy: {least, most},
 		proof.KindRelease: {proof.Release{

@@ -46,8 +46,11 @@ type Batch struct {
 	Late  bool      `json:"late,omitempty"`
 	// LateBefore says that the batch before was published late and could not
 	// say so itself: it was in the log already.
-	LateBefore bool   `json:"late_before,omitempty"`
-	Clock      string `json:"clock,omitempty"` // "back" when the clock went backwards
+	LateBefore bool `json:"late_before,omitempty"`
+	// Unwitnessed says that since the batch before something was opened under
+	// law on what was only written down, while the witnesses were away.
+	Unwitnessed bool   `json:"unwitnessed,omitempty"`
+	Clock       string `json:"clock,omitempty"` // "back" when the clock went backwards
 }
 
 // Policy is the body of a [KindPolicy]: what the server enforces.

@@ -189,6 +189,16 @@ func (j *Journal) Append(ctx context.Context, customer writ.CustomerID, e *Entry
 	return Written{e.Seq}, nil
 }
 
+// Sync makes a customer's journal durable as far as it is written.
+func (j *Journal) Sync(customer writ.CustomerID) error {
+	c, err := j.take(customer)
+	if err != nil {
+		return err
+	}
+	defer j.give(c, false)
+	return c.syncTo(c.newest().Seq)
+}
+
 // Close syncs everything and closes the files. It waits for uses under way.
 func (j *Journal) Close() error {
 	j.mu.Lock()

@@ -7,10 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"writ/internal/gate/internal/disk"
+	"writ/internal/gate/internal/register"
 	"writ/internal/seal"
 )
 
@@ -31,6 +33,10 @@ func noteBox(root *seal.Key) *seal.Box { return seal.NewBox(root.Derive(nil, "wr
 func noteContext(line string, epoch uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte("writ/keys-copy/v1\n"+line), epoch)
 }
+
+// besides are files of package register, which lie with the keys and go where
+// they go. They may be missing.
+var besides = []string{register.SetsName, register.WritsName}
 
 // Copy copies the keys, sealed as they lie, into dir, which must be missing
 // or empty, with a note that they expire at the given time (to the second).
@@ -62,8 +68,11 @@ func (k *Keyring) Copy(dir string, expires time.Time) error {
 		if err := disk.WriteFile(filepath.Join(dir, noteName), note); err != nil { // first: no copy lies about without its note
 			return err
 		}
-		for _, name := range []string{epochName(k.epoch.number), rootName} {
+		for _, name := range append([]string{epochName(k.epoch.number), rootName}, besides...) {
 			b, err := os.ReadFile(filepath.Join(k.dir, name))
+			if errors.Is(err, fs.ErrNotExist) && slices.Contains(besides, name) {
+				continue
+			}
 			if err != nil {
 				return fmt.Errorf("couldn't read keys/%s: %w", name, err)
 			}
@@ -136,7 +145,7 @@ func DestroyExpired(dir string, now time.Time) (bool, error) {
 		return false, fmt.Errorf("couldn't look into the copy: %w", err)
 	}
 	for _, e := range entries {
-		if _, ok := parseEpochName(e.Name()); ok || e.Name() == rootName {
+		if _, ok := parseEpochName(e.Name()); ok || e.Name() == rootName || slices.Contains(besides, e.Name()) {
 			if err := destroy(filepath.Join(dir, e.Name())); err != nil {
 				return false, err
 			}

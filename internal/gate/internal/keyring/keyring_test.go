@@ -213,8 +213,11 @@ func TestPinOutlivesShred(t *testing.T) {
 	p := s
 	p.wrapped = pinned
 	p.fails(t, k, ErrPinned)
-	if _, err := Unwrap(k, Pinned, a, s.blob, pinned); !errors.Is(err, ErrPinned) {
-		t.Errorf("pinned key opened: %v", err)
+	if key, err := Unwrap(k, Pinned, a, s.blob, pinned); err != nil || !key.Equal(s.key) {
+		t.Errorf("a pinned key doesn't open as one: %v", err)
+	}
+	if _, err := Unwrap(k, Pinned, a, s.blob, s.wrapped); !errors.Is(err, ErrWrapped) {
+		t.Errorf("a key that isn't pinned opens as one: %v", err)
 	}
 	back, err := k.Unpin(a, s.blob, pinned)
 	if err != nil {

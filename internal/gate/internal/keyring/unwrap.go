@@ -37,16 +37,14 @@ func (f Form) holder(customer writ.CustomerID) writ.CustomerID {
 	return customer
 }
 
-// Unwrap opens a key of form [Data] or [Segment]. It is the only function
-// that releases a key that was wrapped before; gate calls it in one place,
-// after the journal has the use in writing.
+// Unwrap opens a key of the form wanted, and of no other. It is the only
+// function that releases a key that was wrapped before; gate calls it in one
+// place, after the journal has the use in writing, and asks for [Pinned] with a
+// verified writ only.
 //
 // Errors: [ErrNoCustomer], [ErrShredded], [ErrNoKEK], [ErrPinned],
 // [ErrWrapped], [ErrClosed].
 func Unwrap(k *Keyring, form Form, customer writ.CustomerID, blob writ.BlobID, wrapped []byte) (*seal.Key, error) {
-	if form == Pinned {
-		return nil, ErrPinned
-	}
 	return k.openWrapped(form, customer, blob, wrapped)
 }
 
