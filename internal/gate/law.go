@@ -135,7 +135,7 @@ func (g *Gate) catchUp(ctx context.Context, r *register.Register) error {
 		g.log.Error("nothing opens under law", "error", ErrRolledBack)
 	}
 	switch {
-	case !r.Begun() || !whole || head.Seq == r.Seq():
+	case !r.Begun() || !whole || head.Seq == r.Seq() && r.Marked():
 		return nil
 	case head.Seq < r.Seq():
 		g.log.Warn("the docket's journal is older than keys/writs: it was put back from a copy, or the machine crashed", "journal", head.Seq, "writs", r.Seq())
@@ -278,6 +278,9 @@ func (g *Gate) setCustodians(ctx context.Context, envelope []byte) (policy.Set, 
 		return policy.Set{}, err
 	}
 	g.inForce()
+	if r.Behind() {
+		return policy.Set{}, fmt.Errorf("%w: set %d is kept, and a later or another one was in force: give that too", ErrRolledBack, s.Number)
+	}
 	if err := g.noteSet(ctx, r); err != nil {
 		return policy.Set{}, fmt.Errorf("set %d is in force, and the journal couldn't be written: %w", s.Number, err)
 	}
@@ -293,11 +296,12 @@ func (g *Gate) noteSet(ctx context.Context, r *register.Register) error {
 	if !ok || r.Behind() || r.KnowsSet(known.Number) {
 		return nil
 	}
-	_, err := g.docket(ctx, journal.Entry{Op: opCustodians, Principal: "custodians", Policy: known.Digest, Request: fmt.Sprintf(setText, s.Number)})
-	if err == nil {
-		r.Knows(known)
+	seq, err := g.docket(ctx, journal.Entry{Op: opCustodians, Principal: "custodians", Policy: known.Digest, Request: fmt.Sprintf(setText, s.Number)})
+	if err != nil {
+		return err
 	}
-	return err
+	r.Knows(known)
+	return r.Mark(seq, g.now())
 }
 
 // closeLaw makes it durable up to where the register is complete, so that the
@@ -311,7 +315,7 @@ func (g *Gate) closeLaw() error {
 	}
 	g.law.err = ErrClosed
 	head, err := g.journal.Head(keyring.Docket)
-	if err != nil || head.Seq <= r.Seq() {
+	if err != nil || head.Seq <= r.Seq() && r.Marked() {
 		return err
 	}
 	return r.Mark(head.Seq, g.now())

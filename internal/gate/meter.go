@@ -100,23 +100,20 @@ func (r *metered) WriteTo(w io.Writer) (int64, error) {
 	if _, err := r.m.take(0); err != nil {
 		return 0, err
 	}
-	return r.section.WriteTo(meteredWriter{r.m, w})
+	return r.section.WriteTo(writerFunc(func(p []byte) (int, error) {
+		may, refused := r.m.take(len(p))
+		if may == 0 && refused != nil {
+			return 0, refused
+		}
+		n, err := w.Write(p[:may])
+		return n, errors.Join(err, refused)
+	}))
 }
+
+// writerFunc is an [io.Writer].
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // Close implements [io.Closer].
 func (r *metered) Close() error { return r.section.Close() }
-
-type meteredWriter struct {
-	m *meter
-	w io.Writer
-}
-
-// Write hands on what may be given out.
-func (w meteredWriter) Write(p []byte) (int, error) {
-	may, refused := w.m.take(len(p))
-	if may == 0 && refused != nil {
-		return 0, refused
-	}
-	n, err := w.w.Write(p[:may])
-	return n, errors.Join(err, refused)
-}

@@ -52,6 +52,21 @@ func (g *Gate) Journal(ctx context.Context, right Right, u Use, q JournalQuery) 
 	}
 }
 
+// DocketJournal reads the docket's journal, oldest entry first: what was pinned,
+// begun, opened and refused under law, and which sets of custodians came into
+// force. who says who reads, as far as is known; the reading is journaled there
+// first. What secrecy defers is in it: it is for who may see cases, and for
+// nobody else.
+func (g *Gate) DocketJournal(ctx context.Context, who string, q JournalQuery) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		if err := g.upkeep(ctx, keyring.Docket, journal.Entry{Op: opJournal, Principal: operatorPrefix + who}); err != nil {
+			yield(Entry{}, err)
+			return
+		}
+		g.journal.Read(ctx, keyring.Docket, q)(yield)
+	}
+}
+
 // JournalHead tells where the customer's journal stands; of a shredded
 // customer, where it ended.
 func (g *Gate) JournalHead(customer writ.CustomerID) (JournalHead, error) {

@@ -167,7 +167,7 @@ func (a Authorisation) Encode() ([]byte, error) {
 	if err := a.Check(); err != nil {
 		return nil, err
 	}
-	return encode(a)
+	return encode(a, new(Authorisation))
 }
 
 // ParseAuthorisation reads what [Authorisation.Encode] wrote. Errors:

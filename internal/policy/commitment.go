@@ -39,14 +39,15 @@ func CommitWrit(c writ.CaseID, digest [32]byte) Commitment {
 	}
 }
 
-// CommitOpening is the commitment to opening exactly this list under a writ.
+// CommitOpening is the commitment to opening exactly this list under a writ. Its
+// id names both: the same list may be opened under a later writ of the case.
 func CommitOpening(c writ.CaseID, digest [32]byte, list []Item) Commitment {
 	l, bytes := ListDigest(list), int64(0)
 	for _, i := range list {
 		bytes += i.Size
 	}
 	return Commitment{
-		ID:   fmt.Sprintf("%s/%s/%s", KindOpening, c, hex.EncodeToString(l[:])),
+		ID:   fmt.Sprintf("%s/%s/%s/%s", KindOpening, c, hex.EncodeToString(digest[:]), hex.EncodeToString(l[:])),
 		Kind: KindOpening, Body: Committed{Case: c, Writ: digest[:], List: l[:], Objects: int64(len(list)), Bytes: bytes},
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // read decodes a payload, and only the one spelling that encode writes.
-func read[T any](b []byte, to *T) error {
+func read(b []byte, to any) error {
 	if len(b) > MaxPayload {
 		return fmt.Errorf("%w: it has more than %d bytes", ErrForm, MaxPayload)
 	}
@@ -26,14 +26,14 @@ func read[T any](b []byte, to *T) error {
 	return nil
 }
 
-// encode is the one spelling of a value, which must read back as it is.
-func encode[T any](v T) ([]byte, error) {
+// encode is the one spelling of a value, which must read back as it is; again is
+// an empty one of the same type.
+func encode(v, again any) ([]byte, error) {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrForm, err)
 	}
-	var again T
-	return b, read(b, &again)
+	return b, read(b, again)
 }
 
 // bad is an [ErrForm] that says what is wrong.

@@ -134,7 +134,7 @@ func (s Set) Encode() ([]byte, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	return encode(s)
+	return encode(s, new(Set))
 }
 
 // ParseSet reads what [Set.Encode] wrote. Errors: [ErrForm].

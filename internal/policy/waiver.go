@@ -53,7 +53,7 @@ func (w Waiver) Encode() ([]byte, error) {
 	if err := w.Check(); err != nil {
 		return nil, err
 	}
-	return encode(w)
+	return encode(w, new(Waiver))
 }
 
 // ParseWaiver reads what [Waiver.Encode] wrote. Errors: [ErrForm].

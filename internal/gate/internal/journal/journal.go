@@ -196,7 +196,14 @@ func (j *Journal) Sync(customer writ.CustomerID) error {
 		return err
 	}
 	defer j.give(c, false)
-	return c.syncTo(c.newest().Seq)
+	c.mu.Lock()
+	err = c.load()
+	seq := c.head.Seq
+	c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return c.syncTo(seq)
 }
 
 // Close syncs everything and closes the files. It waits for uses under way.

@@ -27,7 +27,8 @@ type file struct {
 	path  string
 	magic string
 	box   *seal.Box
-	most  int // bytes of a record
+	least int // bytes of a record
+	most  int
 
 	index uint64
 	chain [32]byte
@@ -69,7 +70,7 @@ func (f *file) load(each func([]byte) error) error {
 			return nil
 		}
 		n := int(binary.BigEndian.Uint32(rest))
-		if n < overhead || n > f.most+overhead {
+		if n < f.least+overhead || n > f.most+overhead {
 			return f.damaged(fmt.Sprintf("record %d", f.index))
 		}
 		if len(rest) < 4+n {

@@ -42,6 +42,7 @@ type Register struct {
 	digests [][32]byte // of chain
 	seq     uint64     // number of the docket's journal up to which writs is complete
 	known   Known
+	marked  Known // what of known is in keys/writs
 	lists   map[[32]byte]*Writ
 }
 
@@ -79,7 +80,7 @@ func Open(dir string, key func(room string) *seal.Key) (*Register, error) {
 	}
 	r := &Register{
 		sets:  file{path: filepath.Join(dir, SetsName), magic: "writcus1", box: box(SetsName), most: policy.MaxEnvelope},
-		writs: file{path: filepath.Join(dir, WritsName), magic: "writwrt1", box: box(WritsName), most: recordSize},
+		writs: file{path: filepath.Join(dir, WritsName), magic: "writwrt1", box: box(WritsName), least: recordSize, most: recordSize},
 		lists: map[[32]byte]*Writ{},
 	}
 	if err := r.sets.load(func(envelope []byte) error { _, err := r.take(envelope); return err }); err != nil {
@@ -146,6 +147,9 @@ func (r *Register) Knows(k Known) {
 
 // KnowsSet tells whether a set of that number is known to have been in force.
 func (r *Register) KnowsSet(number uint64) bool { return r.known.Number >= number }
+
+// Marked tells whether what is known of the sets is in keys/writs.
+func (r *Register) Marked() bool { return r.known == r.marked }
 
 // Seq is the number of the docket's journal entry up to which the register is
 // complete.
@@ -223,7 +227,8 @@ func (r *Register) apply(v record) error {
 	case kindList:
 		r.addList(v)
 	case kindMark:
-		r.Knows(Known{uint64(v.objects), v.digest})
+		r.marked = Known{uint64(v.objects), v.digest}
+		r.Knows(r.marked)
 	case kindTold:
 		w := r.lists[v.digest]
 		if w == nil || w.Lists[v.list] == nil {
@@ -263,6 +268,11 @@ func (r *Register) add(v record) error {
 // of the docket's entry that says so. A list that is registered stays as it
 // is.
 func (r *Register) AddList(digest, list [32]byte, c writ.CaseID, objects, bytes int64, seq uint64, at time.Time) error {
+	if r.known != r.marked { // or nothing would look for it before seq again
+		if err := r.Mark(r.seq, at); err != nil {
+			return err
+		}
+	}
 	return r.add(record{kind: kindList, digest: digest, list: list, c: c, objects: objects, bytes: bytes, seq: seq, at: at})
 }
 
