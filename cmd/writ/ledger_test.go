@@ -78,7 +78,7 @@ func writeLedger(dir string) error {
 	w.err(clinic.Use(2))
 	w.index(l.Policy(func(p *proof.Policy) { p.Interval, p.TLSMin, p.Unlogged = "30s", "1.3", true }))
 	w.index(l.Batch(nil))
-	w.index(l.Batch(func(b *proof.Batch) { b.Late = true }))
+	w.index(l.Batch(func(b *proof.Batch) { b.Late, b.Unwitnessed = true, true }))
 	w.err(clinic.Use(1))
 	w.err(l.Publish(filepath.Join(dir, "tuesday")))
 	w.bundle("clinic-tuesday.bundle", clinic, 0, 0, 0)

@@ -18,6 +18,16 @@
 // journaled with the customer; pinning is journaled with the docket, because
 // a silent preservation must not show in what the customer reads.
 //
+// # Openings under law
+//
+// [Gate.Begin] takes what custodians signed and what was committed to in the
+// ledger, verifies all of it by itself, and counts the list of versions against
+// the writ's limits; [Opening.Read] opens one of them for as long as the writ
+// and its quorum stand, and gives out bytes, never a key. Only pinned keys open
+// so, and only so do pinned keys open. The chain of custodians and the counts
+// are the gate's own (package register). docs/writ.md has the order of all
+// checks, and what they do not withstand.
+//
 // # What the gate does not withstand
 //
 // Whoever can read or change the memory of the running process, and whoever

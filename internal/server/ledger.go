@@ -97,6 +97,7 @@ func openLedger(ctx context.Context, r *Rooms, cfg config.Ledger, adopt bool, lo
 	l.keys = newKeyEvents(r.Gate, l.Book, log)
 	note := l.keys.note
 	r.keysChanged.Store(&note)
+	r.book.Store(l.Book)
 	return l, nil
 }
 
@@ -240,6 +241,7 @@ const closeTime = 10 * time.Second
 
 // Close ends batches and log. What is not published yet waits in the records.
 func (l *Ledger) Close() error {
+	l.rooms.book.Store(nil)
 	if l.stop != nil {
 		l.stop()
 	}

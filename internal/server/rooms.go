@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"writ/internal/folder"
 	"writ/internal/gate"
 	"writ/internal/groupcommit"
+	"writ/internal/ledger"
 	"writ/internal/records"
 	"writ/internal/seal"
 	"writ/internal/vault"
@@ -35,6 +37,27 @@ type Rooms struct {
 	// keysChanged is told of customers whose keys changed, once somebody has
 	// put a function there.
 	keysChanged atomic.Pointer[func(writ.CustomerID)]
+
+	// book is where the gate asks for statements while witnesses are away; nil
+	// until the ledger is open.
+	book atomic.Pointer[ledger.Book]
+}
+
+// errNoLedger: the rooms are open without the ledger.
+var errNoLedger = errors.New("the ledger is not open")
+
+func (r *Rooms) kept(ctx context.Context, id string) ([]byte, error) {
+	if b := r.book.Load(); b != nil {
+		return b.Kept(ctx, id)
+	}
+	return nil, errNoLedger
+}
+
+func (r *Rooms) markUnwitnessed(ctx context.Context) error {
+	if b := r.book.Load(); b != nil {
+		return b.MarkUnwitnessed(ctx)
+	}
+	return errNoLedger
 }
 
 // OpenRooms opens a data folder; with create it makes a new one if the folder
@@ -69,6 +92,7 @@ func (r *Rooms) open(cfg *config.Config, unseal gate.Unsealer) (err error) {
 				(*tell)(id)
 			}
 		},
+		Kept: r.kept, MarkUnwitnessed: r.markUnwitnessed,
 	})
 	if err != nil {
 		return err

@@ -22,7 +22,7 @@ import (
 // chain: 32 zeros before the first, then SHA-256(chain ‖ sealed record). So a
 // record cannot be left out, moved, or taken from another history of the same
 // file. What a crash left short, or all zeros, at the very end was never
-// acknowledged and is written over.
+// acknowledged and is cut off.
 type file struct {
 	path  string
 	magic string
@@ -93,8 +93,8 @@ func (f *file) damaged(what string) error {
 	return fmt.Errorf("%s of keys/%s: %w", what, filepath.Base(f.path), errDamaged)
 }
 
-// append adds a record, durable on return. What a failed append left is
-// written over by the next.
+// append adds a record, durable on return. What a failed append left is cut off
+// by the next.
 func (f *file) append(record []byte) error {
 	sealed := f.box.Seal(nil, record, f.context())
 	b := append(binary.BigEndian.AppendUint32(nil, uint32(len(sealed))), sealed...)
@@ -103,11 +103,29 @@ func (f *file) append(record []byte) error {
 			return err
 		}
 		f.size = int64(len(f.magic))
-	} else if err := disk.WriteAt(f.path, b, f.size); err != nil {
+	} else if err := f.extend(b); err != nil {
 		return err
 	}
 	f.follow(sealed)
 	return nil
+}
+
+// extend writes behind what is whole. What lies there is cut off first: it may
+// be longer than what comes.
+func (f *file) extend(b []byte) error {
+	info, err := os.Stat(f.path)
+	if err != nil {
+		return fmt.Errorf("couldn't look at %s: %w", filepath.Base(f.path), err)
+	}
+	if info.Size() < f.size {
+		return f.damaged("the end")
+	}
+	if info.Size() > f.size {
+		if err := os.Truncate(f.path, f.size); err != nil {
+			return fmt.Errorf("couldn't cut %s: %w", filepath.Base(f.path), disk.Full(err))
+		}
+	}
+	return disk.WriteAt(f.path, b, f.size)
 }
 
 // begin puts the file in place with its first record, whole or not at all.
