@@ -130,7 +130,7 @@ func storyFacts(s *monitor.Story) []string {
 		"others", fmt.Sprintf("%d policies, %d releases, %d reports", s.Policies, s.Releases, s.Reports),
 	}
 	if s.Unwitnessed > 0 {
-		lines = append(lines, "unwitnessed", fmt.Sprintf("%d batches say that something was opened under law while witnesses were away, lately %s", s.Unwitnessed, batchNames(s.UnwitnessedOnes)))
+		lines = append(lines, "unwitnessed", fmt.Sprintf("in %d batches: something was opened under law while witnesses were away; lately %s", s.Unwitnessed, batchNames(s.UnwitnessedOnes)))
 	}
 	if s.Back > 0 {
 		lines = append(lines, "clock", fmt.Sprintf("went back %d times", s.Back))

@@ -45,7 +45,6 @@ type witnessed struct {
 	vkey   string
 	policy string
 	down   atomic.Bool // the witness is away
-	stop   func()
 }
 
 // newLedger begins a log with real parts: Tessera's place is taken by the

@@ -201,9 +201,9 @@ func (g *Gate) docket(ctx context.Context, e journal.Entry) (uint64, error) {
 }
 
 // refuse journals a refusal with the docket, and returns it.
-func (g *Gate) refuse(ctx context.Context, c writ.CaseID, customer writ.CustomerID, digest [32]byte, why error) error {
+func (g *Gate) refuse(ctx context.Context, who string, digest [32]byte, why error) error {
 	_, err := g.docket(context.WithoutCancel(ctx), journal.Entry{
-		Op: opRefused, Principal: cut(principal(c, customer), 200), Policy: digest, Request: cut(why.Error(), 1000),
+		Op: opRefused, Principal: cut(who, 200), Policy: digest, Request: cut(why.Error(), 1000),
 	})
 	if err != nil {
 		return errors.Join(why, fmt.Errorf("couldn't journal the refusal: %w", err))
@@ -263,7 +263,7 @@ func (g *Gate) SetCustodians(ctx context.Context, envelope []byte) (policy.Set, 
 	defer g.law.mu.Unlock()
 	s, err := g.setCustodians(ctx, envelope)
 	if err != nil {
-		return policy.Set{}, g.refuse(ctx, "none", "", [32]byte{}, err)
+		return policy.Set{}, g.refuse(ctx, opCustodians, [32]byte{}, err)
 	}
 	return s, nil
 }
@@ -296,7 +296,7 @@ func (g *Gate) noteSet(ctx context.Context, r *register.Register) error {
 	if !ok || r.Behind() || r.KnowsSet(known.Number) {
 		return nil
 	}
-	seq, err := g.docket(ctx, journal.Entry{Op: opCustodians, Principal: "custodians", Policy: known.Digest, Request: fmt.Sprintf(setText, s.Number)})
+	seq, err := g.docket(ctx, journal.Entry{Op: opCustodians, Principal: opCustodians, Policy: known.Digest, Request: fmt.Sprintf(setText, s.Number)})
 	if err != nil {
 		return err
 	}

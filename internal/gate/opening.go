@@ -64,7 +64,7 @@ func (g *Gate) Begin(ctx context.Context, c writ.CaseID, ev Evidence, list []pol
 	}
 	if err != nil {
 		customer, digest := claimed(ev)
-		return nil, g.refuse(ctx, c, customer, digest, err)
+		return nil, g.refuse(ctx, principal(c, customer), digest, err)
 	}
 	o := &Opening{g: g, warrant: w, told: w.Authorisation().Secrecy.Told, done: make([]bool, w.Len())}
 	o.progress = Progress{Of: w.Len(), OfBytes: w.Bytes()}
@@ -209,7 +209,7 @@ func (o *Opening) Read(ctx context.Context, n int, wrapped Wrapped, fn func(open
 	err := o.read(ctx, n, wrapped, fn)
 	if errors.Is(err, ErrBudget) || errors.Is(err, ErrNotPinned) || errors.Is(err, ErrWritExpired) || errors.Is(err, ErrQuorum) {
 		a := o.warrant.Authorisation()
-		err = o.g.refuse(ctx, a.Case, a.Customer, o.warrant.Digest(), fmt.Errorf("version %d of the list: %w", n, err))
+		err = o.g.refuse(ctx, principal(a.Case, a.Customer), o.warrant.Digest(), fmt.Errorf("version %d of the list: %w", n, err))
 	}
 	return err
 }

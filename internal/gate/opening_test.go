@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -666,4 +667,44 @@ func TestFIPSLaw(t *testing.T) {
 	if err != nil || strings.Count(string(out), "--- PASS") != 4 {
 		t.Fatalf("under fips140=only: %v\n%s", err, out)
 	}
+}
+
+// TestManyBegin: of many that begin at once one does, and its versions may be
+// read side by side.
+func TestManyBegin(t *testing.T) {
+	c := newCourt(t)
+	objects := []object{c.put("letters/a", 70_000), c.put("letters/b", 70_000), c.put("letters/c", 0), c.put("letters/d", 1)}
+	list := items(objects...)
+	ev := c.evidence(c.authorisation(), list)
+	began := make(chan *gate.Opening, 8)
+	var wg sync.WaitGroup
+	for range cap(began) {
+		wg.Go(func() {
+			o, err := c.g.Begin(ctx, aCase, ev, list)
+			if err == nil {
+				began <- o
+			} else {
+				wants(t, "another", err, gate.ErrBusy)
+			}
+		})
+	}
+	wg.Wait()
+	if len(began) != 1 {
+		t.Fatalf("%d began", len(began))
+	}
+	o := <-began
+	for range 4 {
+		for n, b := range objects {
+			wg.Go(func() {
+				if plain, err := read(o, n, b); err != nil || !bytes.Equal(plain, b.plain) {
+					t.Errorf("version %d: %d bytes, %v", n, len(plain), err)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	if p := o.Progress(); p.Objects != 4 || p.Bytes != 4*140_001 {
+		t.Errorf("%+v", p)
+	}
+	must(t, o.Close())
 }

@@ -141,6 +141,39 @@ func TestSetsPutBack(t *testing.T) {
 	wants(t, "another history", c.g.Lawful(), gate.ErrRolledBack)
 }
 
+// TestSetIsJournaledAfterACrash: the set came into force, and the process ended
+// before the docket's journal had it.
+func TestSetIsJournaledAfterACrash(t *testing.T) {
+	c := newCourt(t)
+	must(t, c.g.Close())
+	before := filepath.Join(t.TempDir(), "before")
+	must(t, os.CopyFS(before, os.DirFS(c.dir)))
+	c.g = open(t, c.dir, c.config)
+	next, envelope := c.next()
+	_, err := c.g.SetCustodians(ctx, envelope)
+	must(t, err)
+	must(t, c.g.Close())
+	must(t, os.RemoveAll(filepath.Join(c.dir, "journal")))
+	must(t, os.CopyFS(filepath.Join(c.dir, "journal"), os.DirFS(filepath.Join(before, "journal"))))
+	must(t, os.WriteFile(c.file("writs"), slurp(t, filepath.Join(before, "keys", "writs")), 0o600))
+	for range 2 {
+		c.g = open(t, c.dir, c.config)
+		if s, ok := c.g.Custodians(); !ok || s.Digest() != next.Digest() {
+			t.Error("the set is not in force")
+		}
+		if entries := c.docket("custodians"); len(entries) != 2 || entries[1].Policy != next.Digest() {
+			t.Errorf("%d sets are journaled, not 2", len(entries))
+		}
+		must(t, c.g.Close())
+	}
+	c.g = open(t, c.dir, c.config)
+	_, err = c.g.SetCustodians(ctx, envelope) // the same again follows nothing
+	wants(t, "the same set again", err, gate.ErrSet)
+	if entries := c.docket("refused"); len(entries) != 1 || entries[0].Principal != "custodians" {
+		t.Errorf("refusals: %+v", entries)
+	}
+}
+
 // TestRegisterPutBack: an older keys/writs, or none, gives no budget back.
 func TestRegisterPutBack(t *testing.T) {
 	c := newCourt(t)
