@@ -143,13 +143,26 @@ func (p *Program) RTA() *callgraph.Graph {
 	if p.graph == nil {
 		var roots []*ssa.Function
 		for fn := range p.All() {
-			if Ours(PkgPath(fn)) && fn.Blocks != nil && fn.TypeParams().Len() == len(fn.TypeArgs()) {
+			if Ours(PkgPath(fn)) && fn.Blocks != nil && concrete(fn) {
 				roots = append(roots, fn)
 			}
 		}
 		p.graph = rta.Analyze(roots, true).CallGraph
 	}
 	return p.graph
+}
+
+// concrete says that a function, or the one that a literal stands in, has no
+// type parameter that is still open, its own or that of a generic function
+// which calls it: instances are functions of their own.
+func concrete(fn *ssa.Function) bool {
+	fn = Outermost(fn)
+	for _, arg := range fn.TypeArgs() {
+		if _, open := arg.(*types.TypeParam); open {
+			return false
+		}
+	}
+	return fn.TypeParams().Len() == len(fn.TypeArgs())
 }
 
 // Product is the program without its tools: what command, "cmd/writ", needs of

@@ -153,7 +153,10 @@ func TestBeginRefuses(t *testing.T) {
 	late.item.Made = good.Scope.Until
 	try("made after the time range", gate.ErrOutOfScope, aCase, c.evidence(good, items(late)), items(late))
 	try("out of scope", gate.ErrOutOfScope, aCase, c.evidence(good, items(b, other)), items(b, other))
-	traffic := with(func(a *policy.Authorisation) { a.Scope.Classes = []writ.DataClass{writ.ClassTraffic} })
+	traffic := with(func(a *policy.Authorisation) {
+		a.Scope.Classes, a.Scope.Buckets = []writ.DataClass{writ.ClassTraffic}, nil
+		a.Limits.Objects, a.Limits.Bytes = 0, 0
+	})
 	try("a writ for traffic data", gate.ErrOutOfScope, aCase, c.evidence(traffic, list), list)
 	small := with(func(a *policy.Authorisation) { a.Limits.Bytes = 999 })
 	try("too many bytes", gate.ErrBudget, aCase, c.evidence(small, list), list)

@@ -111,18 +111,24 @@ func (a Authorisation) Check() error {
 			return bad("its times are in UTC")
 		}
 	}
-	if err := a.Limits.check(a.At); err != nil {
+	if err := a.Limits.check(a.At, a.Scope.Has(writ.ClassContent)); err != nil {
 		return err
 	}
 	return a.Secrecy.check(a.At)
 }
 
-func (l Limits) check(at time.Time) error {
+// check looks at the limits; a writ that reaches no content opens no versions.
+func (l Limits) check(at time.Time, content bool) error {
 	switch {
+	case !content && (l.Objects != 0 || l.Bytes != 0):
+		return bad("it reaches no content, and would open %d objects of %d bytes", l.Objects, l.Bytes)
+	case !content:
 	case l.Objects < 1 || l.Objects > MaxBudget:
 		return bad("it opens 1 to %d objects, not %d", MaxBudget, l.Objects)
 	case l.Bytes < 1 || l.Bytes > MaxBytes:
 		return bad("it opens 1 to %d bytes, not %d", int64(MaxBytes), l.Bytes)
+	}
+	switch {
 	case !utc(l.NotAfter):
 		return bad("it says until when it opens, in UTC")
 	case !at.Before(l.NotAfter):

@@ -24,7 +24,9 @@ const (
 var ErrScope = errors.New("the scope is not well formed")
 
 // Scope says which data an authorisation, a preservation or a search is
-// about: versions in the named buckets that were made within a time.
+// about: of content, versions in the named buckets that were made within a
+// time; of traffic data, the customer's journal within that time. What the
+// store knows of a customer has neither bucket nor time.
 type Scope struct {
 	Buckets []BucketScope    `json:"buckets"`
 	From    time.Time        `json:"from,omitzero"`  // inclusive; zero: from the beginning
@@ -65,8 +67,10 @@ func (s Scope) Check() error {
 		return fmt.Errorf("%w: %s", ErrScope, fmt.Sprintf(format, args...))
 	}
 	switch {
-	case len(s.Buckets) == 0:
+	case len(s.Buckets) == 0 && s.Has(writ.ClassContent):
 		return bad("it names no bucket")
+	case len(s.Buckets) > 0 && len(s.Classes) > 0 && !s.Has(writ.ClassContent):
+		return bad("it names buckets, and reaches no content")
 	case len(s.Buckets) > MaxBuckets:
 		return bad("it names %d buckets, more than %d", len(s.Buckets), MaxBuckets)
 	case !s.From.IsZero() && !s.Until.IsZero() && !s.From.Before(s.Until):

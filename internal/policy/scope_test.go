@@ -69,19 +69,20 @@ func TestScopeCheck(t *testing.T) {
 		return out
 	}
 	for name, change := range map[string]func(*Scope){
-		"no bucket":        func(s *Scope) { s.Buckets = nil },
-		"too many":         func(s *Scope) { s.Buckets = many(MaxBuckets + 1) },
-		"a bucket twice":   func(s *Scope) { s.Buckets = append(s.Buckets, s.Buckets[0]) },
-		"nameless bucket":  func(s *Scope) { s.Buckets[0].Bucket = "" },
-		"no class":         func(s *Scope) { s.Classes = nil },
-		"unknown class":    func(s *Scope) { s.Classes = []writ.DataClass{"all"} },
-		"a class twice":    func(s *Scope) { s.Classes = append(s.Classes, s.Classes[0]) },
-		"time backwards":   func(s *Scope) { s.Until = s.From },
-		"empty prefix":     func(s *Scope) { s.Buckets[0].Prefixes = []string{""} },
-		"prefix with NUL":  func(s *Scope) { s.Buckets[0].Prefixes = []string{"a\x00"} },
-		"prefix not UTF-8": func(s *Scope) { s.Buckets[0].Prefixes = []string{"\xff"} },
-		"nameless object":  func(s *Scope) { s.Buckets[0].Objects = []ObjectScope{{}} },
-		"long names":       func(s *Scope) { s.Buckets[0].Prefixes = slicesOf(strings.Repeat("p", 1024), 30) },
+		"no bucket":               func(s *Scope) { s.Buckets = nil },
+		"too many":                func(s *Scope) { s.Buckets = many(MaxBuckets + 1) },
+		"a bucket twice":          func(s *Scope) { s.Buckets = append(s.Buckets, s.Buckets[0]) },
+		"nameless bucket":         func(s *Scope) { s.Buckets[0].Bucket = "" },
+		"buckets without content": func(s *Scope) { s.Classes = []writ.DataClass{writ.ClassTraffic} },
+		"no class":                func(s *Scope) { s.Classes = nil },
+		"unknown class":           func(s *Scope) { s.Classes = []writ.DataClass{"all"} },
+		"a class twice":           func(s *Scope) { s.Classes = append(s.Classes, s.Classes[0]) },
+		"time backwards":          func(s *Scope) { s.Until = s.From },
+		"empty prefix":            func(s *Scope) { s.Buckets[0].Prefixes = []string{""} },
+		"prefix with NUL":         func(s *Scope) { s.Buckets[0].Prefixes = []string{"a\x00"} },
+		"prefix not UTF-8":        func(s *Scope) { s.Buckets[0].Prefixes = []string{"\xff"} },
+		"nameless object":         func(s *Scope) { s.Buckets[0].Objects = []ObjectScope{{}} },
+		"long names":              func(s *Scope) { s.Buckets[0].Prefixes = slicesOf(strings.Repeat("p", 1024), 30) },
 	} {
 		if err := scope(change).Check(); !errors.Is(err, ErrScope) {
 			t.Errorf("%s: %v", name, err)
