@@ -113,12 +113,22 @@ type CaseID string
 
 // NewCaseID returns a fresh random CaseID of that year.
 func NewCaseID(year int) CaseID {
-	var b [8]byte
+	var b [5]byte
 	rand.Read(b[:])
-	for i := range b {
-		b[i] = crockford[b[i]&31]
+	return CaseIDFrom(year, b)
+}
+
+// CaseIDFrom returns the CaseID of a year and 40 bits.
+func CaseIDFrom(year int, bits [5]byte) CaseID {
+	var v uint64
+	for _, b := range bits {
+		v = v<<8 | uint64(b)
 	}
-	return CaseID(fmt.Sprintf("%04d-%s-%s", year, b[:4], b[4:]))
+	var text [8]byte
+	for i := range text {
+		text[i] = crockford[v>>(35-5*i)&31]
+	}
+	return CaseID(fmt.Sprintf("%04d-%s-%s", year, text[:4], text[4:]))
 }
 
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
