@@ -1,0 +1,151 @@
+package docket
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"writ"
+)
+
+// Row is a case in a list.
+type Row struct {
+	Case       writ.CaseID
+	Mark       Mark
+	Stage      string
+	Reference  string
+	Instrument writ.Instrument
+	Issuer     string
+	Country    string
+	Authority  writ.AuthorityID
+	Emergency  bool
+	Classes    []writ.DataClass
+	Customer   writ.CustomerID
+	Received   time.Time
+	Touched    time.Time
+	Clock      string
+	Due        time.Time
+	Late       bool
+	Secrecy    writ.Secrecy
+	SilentTo   time.Time
+	Lifted     time.Time
+	Look       time.Time // when an open secrecy is to be looked at again
+	Outcome    string
+	Waits      []writ.Role // for whom it waits
+	Preserved  bool
+	Events     uint32
+}
+
+// Filter chooses cases of a list. What is zero chooses all.
+type Filter struct {
+	Stage      string
+	Open       bool // only cases that are not closed
+	Late       bool
+	Silent     bool   // only those of which the customer must not know
+	Mark       string // "ordinary", "drill", "historic"
+	Instrument writ.Instrument
+	Country    string
+	Authority  writ.AuthorityID
+	Customer   writ.CustomerID
+	Waits      writ.Role
+	Person     writ.Person // who has acted in it
+	From, To   time.Time   // of receipt
+	Text       string      // in reference, issuer or identifiers; case does not matter
+	Newest     bool        // newest first, instead of by deadline
+	After      writ.CaseID // the last case of the page before
+	Limit      int         // at most 1,000; 0 is 100
+}
+
+// List returns cases, by deadline (those without one last, newest first) or by
+// receipt, and whether more follow.
+func (d *Docket) List(f Filter) (rows []Row, more bool) {
+	if f.Limit <= 0 {
+		f.Limit = 100
+	}
+	f.Limit = min(f.Limit, 1000)
+	f.Text = strings.ToLower(f.Text)
+	now := micro(d.now())
+	d.index.mu.RLock()
+	defer d.index.mu.RUnlock()
+	found := make([]*summary, 0, 1024)
+	for _, s := range d.index.cases {
+		if f.takes(s, now) {
+			found = append(found, s)
+		}
+	}
+	order := byDeadline
+	if f.Newest {
+		order = byReceipt
+	}
+	slices.SortFunc(found, order)
+	if last := d.index.cases[f.After]; last != nil {
+		i, there := slices.BinarySearchFunc(found, last, order)
+		if there {
+			i++
+		}
+		found = found[i:]
+	}
+	more = len(found) > f.Limit
+	for _, s := range found[:min(f.Limit, len(found))] {
+		rows = append(rows, s.row(now))
+	}
+	return rows, more
+}
+
+func byDeadline(a, b *summary) int {
+	switch {
+	case (a.Due == 0) != (b.Due == 0):
+		if a.Due == 0 {
+			return 1
+		}
+		return -1
+	case a.Due != b.Due:
+		return cmp.Compare(a.Due, b.Due)
+	}
+	return byReceipt(a, b)
+}
+
+func byReceipt(a, b *summary) int {
+	if a.Received != b.Received {
+		return cmp.Compare(b.Received, a.Received)
+	}
+	return cmp.Compare(a.ID, b.ID)
+}
+
+func (f *Filter) takes(s *summary, now int64) bool {
+	switch {
+	case f.Stage != "" && s.Stage != f.Stage,
+		f.Open && (s.Closed != 0 || s.Mark == Historic),
+		f.Late && (s.Due == 0 || s.Due > now),
+		f.Silent && !s.silent(),
+		f.Instrument != "" && s.Instrument != f.Instrument,
+		f.Country != "" && s.Country != f.Country,
+		f.Authority != "" && s.Authority != f.Authority,
+		f.Customer != "" && s.Customer != f.Customer,
+		f.Waits != "" && !has(s.Waits, f.Waits),
+		f.Person != "" && !has(s.Persons, f.Person),
+		!f.From.IsZero() && s.Received < micro(f.From),
+		!f.To.IsZero() && s.Received >= micro(f.To):
+		return false
+	case f.Mark == "ordinary" && s.Mark != "", f.Mark != "" && f.Mark != "ordinary" && string(s.Mark) != f.Mark:
+		return false
+	}
+	return f.Text == "" || strings.Contains(strings.ToLower(s.Reference), f.Text) ||
+		strings.Contains(strings.ToLower(s.Issuer), f.Text) || strings.Contains(strings.ToLower(s.Subjects), f.Text) ||
+		strings.Contains(strings.ToLower(string(s.ID)), f.Text)
+}
+
+func (s *summary) silent() bool {
+	return s.Mark == "" && s.Lifted == 0 && s.Basis != writ.TellBefore && s.Basis != writ.TellAfter
+}
+
+func (s *summary) row(now int64) Row {
+	return Row{
+		Case: s.ID, Mark: s.Mark, Stage: s.Stage, Reference: s.Reference, Instrument: s.Instrument,
+		Issuer: s.Issuer, Country: s.Country, Authority: s.Authority, Emergency: s.Emergency, Classes: s.Classes,
+		Customer: s.Customer, Received: from(s.Received), Touched: from(s.Touched), Clock: s.Clock, Due: from(s.Due),
+		Late: s.Due != 0 && s.Due <= now, Secrecy: s.Basis, SilentTo: from(s.SilentTo), Lifted: from(s.Lifted),
+		Look: from(s.Look), Outcome: s.Outcome, Waits: s.Waits, Preserved: s.Preserved, Events: s.Events,
+	}
+}

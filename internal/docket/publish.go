@@ -1,0 +1,88 @@
+package docket
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"writ/internal/proof"
+	"writ/internal/records"
+	"writ/internal/report"
+)
+
+// Published is the body of the public statement of a report.
+type Published struct {
+	Digest    string `json:"digest"` // SHA-256 of the report's canonical JSON, in hex
+	From      string `json:"from"`   // days, both in the report
+	To        string `json:"to"`
+	Structure string `json:"structure,omitempty"` // of the national-security numbers
+	Corrects  string `json:"corrects,omitempty"`  // digest of the first report of the period
+}
+
+// publication is a published report as later ones have to know it.
+type publication struct {
+	From      int64  `cbor:"1,keyasint"` // Unix seconds
+	To        int64  `cbor:"2,keyasint"`
+	Structure string `cbor:"3,keyasint,omitempty"`
+	At        int64  `cbor:"4,keyasint"`
+}
+
+// Publications are the reports that were published before.
+func (d *Docket) Publications(ctx context.Context) (out []report.Publication, err error) {
+	entries, _, err := d.Records.Scan(ctx, records.Range{Start: key(tagReport), End: records.PrefixEnd(key(tagReport)), Limit: records.MaxLimit})
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read the published reports: %w", err)
+	}
+	for _, e := range entries {
+		var p publication
+		if err := cbor.Unmarshal(e.Value, &p); err != nil {
+			return nil, fmt.Errorf("%w: a published report's record cannot be read", ErrDamaged)
+		}
+		out = append(out, report.Publication{From: time.Unix(p.From, 0).UTC(), To: time.Unix(p.To, 0).UTC(), Structure: report.Structure(p.Structure)})
+	}
+	return out, nil
+}
+
+// Publish puts a report's digest into the public log. It returns when it is
+// published. A second report of a period names the first.
+func (d *Docket) Publish(ctx context.Context, who Actor, r *report.Report) (Published, error) {
+	digest := r.Digest()
+	p := r.Publication()
+	out := Published{Digest: hex.EncodeToString(digest[:]), From: p.From.Format(time.DateOnly), To: p.To.Format(time.DateOnly), Structure: string(p.Structure)}
+	first, corrects := r.Correction()
+	if corrects {
+		out.Corrects = hex.EncodeToString(first[:])
+	}
+	if err := who.publishes(); err != nil {
+		d.audit(ctx, who, "publish-report", out.Digest, err)
+		return out, err
+	}
+	before, err := d.Publications(ctx)
+	if err != nil {
+		return out, err
+	}
+	for _, b := range before {
+		if b.From.Equal(p.From) && b.To.Equal(p.To) && !corrects {
+			return out, refuse(ErrState, "a report of this period was published: name it with --corrects")
+		}
+	}
+	if err := d.audit(ctx, who, "publish-report", out.Digest, nil); err != nil {
+		return out, err
+	}
+	value, err := encoding.Marshal(publication{From: p.From.Unix(), To: p.To.Unix(), Structure: string(p.Structure), At: micro(d.now())})
+	if err != nil {
+		return out, fmt.Errorf("couldn't note the report: %w", err)
+	}
+	if _, err := d.Book.Publish(ctx, "report/"+out.Digest, proof.KindReport, out); err != nil {
+		return out, fmt.Errorf("couldn't publish the report's digest: %w", err)
+	}
+	var b records.Batch
+	b.Put(key(tagReport, string(digest[:])), value)
+	if err := d.Records.Apply(ctx, &b); err != nil {
+		return out, fmt.Errorf("couldn't note the report: %w", err)
+	}
+	return out, nil
+}
