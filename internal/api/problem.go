@@ -2,13 +2,19 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 
+	"writ/internal/docket"
 	"writ/internal/gate"
+	"writ/internal/notice"
+	"writ/internal/policy"
 	"writ/internal/seal"
+	"writ/internal/staff"
 	"writ/internal/vault"
 )
 
@@ -50,6 +56,38 @@ var kinds = []struct {
 	{vault.ErrNotEmpty, http.StatusConflict, "not-empty", "choose a folder that is missing or empty"},
 	{vault.ErrNoSpace, http.StatusInsufficientStorage, "no-space", "make room on the disk; nothing was lost"},
 	{gate.ErrNoSpace, http.StatusInsufficientStorage, "no-space", "make room on the disk; nothing was lost"},
+	{staff.ErrToken, http.StatusUnauthorized, "token", "writ token issue makes one"},
+	{staff.ErrRole, http.StatusForbidden, "role", "writ staff list shows who holds which role"},
+	{staff.ErrAlone, http.StatusForbidden, "separation", "another person must do this"},
+	{staff.ErrLastOperators, http.StatusConflict, "operators", ""},
+	{staff.ErrBootstrap, http.StatusForbidden, "role", "use an operator's token: WRIT_TOKEN, or --token-file"},
+	{staff.ErrNotFound, http.StatusNotFound, "not-found", ""},
+	{staff.ErrExists, http.StatusConflict, "exists", ""},
+	{staff.ErrForm, http.StatusUnprocessableEntity, "form", ""},
+	{staff.ErrState, http.StatusConflict, "state", ""},
+	{staff.ErrChain, http.StatusInternalServerError, "audit-damaged", "keep the data folder as it is, and look who had access to it"},
+	{notice.ErrContact, http.StatusUnprocessableEntity, "contact", ""},
+	{notice.ErrUnknown, http.StatusNotFound, "no-notice", "writ notice list shows the messages"},
+	{notice.ErrAccepted, http.StatusConflict, "accepted", ""},
+	{notice.ErrSending, http.StatusConflict, "sending", "try again in a moment"},
+	{docket.ErrNoCase, http.StatusNotFound, "no-case", "writ case list shows the cases"},
+	{docket.ErrNoDocument, http.StatusNotFound, "no-document", "writ case show CASE lists the documents"},
+	{docket.ErrRole, http.StatusForbidden, "role", "writ staff list shows who holds which role"},
+	{docket.ErrSeparation, http.StatusForbidden, "separation", ""},
+	{docket.ErrLaw, http.StatusConflict, "law", "writ case show CASE shows the findings, and what would settle each"},
+	{docket.ErrState, http.StatusConflict, "state", "writ case show CASE shows what is missing and who must do it"},
+	{docket.ErrChanged, http.StatusConflict, "changed", "look at the case again, then repeat it"},
+	{docket.ErrHistoric, http.StatusConflict, "historic", ""},
+	{docket.ErrVelocity, http.StatusConflict, "velocity", ""},
+	{docket.ErrBounds, http.StatusUnprocessableEntity, "bounds", ""},
+	{docket.ErrWaiting, http.StatusServiceUnavailable, "waiting", "writ ledger show tells what it waits for; two persons may waive the witnesses while a statutory clock runs"},
+	{docket.ErrDamaged, http.StatusInternalServerError, "damaged", "writ case verify CASE tells which event"},
+	{policy.ErrScope, http.StatusUnprocessableEntity, "scope", ""},
+	{policy.ErrUnknownKey, http.StatusForbidden, "unknown-key", "writ custodian show lists the keys that are in force"},
+	{policy.ErrQuorum, http.StatusForbidden, "quorum", "writ custodian show tells how many persons it takes"},
+	{policy.ErrSet, http.StatusConflict, "custodians", "the custodians changed: draw the writ up again"},
+	{policy.ErrExpired, http.StatusConflict, "expired", "approve anew"},
+	{policy.ErrForm, http.StatusUnprocessableEntity, "form", ""},
 	{seal.ErrRecipient, http.StatusUnprocessableEntity, "journal-key", "writ journal keygen FILE makes one"},
 	{errNoLedger, http.StatusConflict, "no-ledger", "start it with writ serve --data DIR"},
 	{errConfirm, http.StatusUnprocessableEntity, "not-confirmed", "confirm with the customer's name, exactly"},
@@ -97,4 +135,22 @@ func readProblem(resp *http.Response) error {
 		p.Detail = p.Errors[0].Location + ": " + p.Errors[0].Message
 	}
 	return &p.Problem
+}
+
+// writeProblem writes a problem as JSON.
+func writeProblem(w io.Writer, p *Problem) {
+	json.NewEncoder(w).Encode(p)
+}
+
+// writeAnswer answers with JSON outside of an operation.
+func writeAnswer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	json.NewEncoder(w).Encode(v)
+}
+
+// certificateDigest names a certificate.
+func certificateDigest(c *x509.Certificate) []byte {
+	sum := sha256.Sum256(c.Raw)
+	return sum[:]
 }

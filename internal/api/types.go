@@ -165,3 +165,5 @@ func bucketOf(b vault.Bucket) Bucket {
 	slices.Sort(out.Settings)
 	return out
 }
+
+func hexOf(h [32]byte) string { return hex.EncodeToString(h[:]) }

@@ -32,6 +32,15 @@ func (l *loader) whole(c *Config) {
 			}
 		}
 	}
+	if c.Mail.Server != "" && c.Mail.From == "" {
+		l.fail(l.place("mail.server"), "mail.server is set without mail.from", "say from whom mail is")
+	}
+	if (c.Mail.User == "") != (c.Mail.PasswordFile == "") {
+		l.fail(l.place("mail.user", "mail.password_file"), "mail.user and mail.password_file go together", "")
+	}
+	if c.Docket.Delivery != "" && c.Plaintext {
+		l.fail(l.place("docket.delivery"), "docket.delivery is refused with plaintext: a client's certificate takes TLS", "")
+	}
 	addrs := map[string]string{}
 	for _, one := range []struct{ key, addr string }{{"s3", c.S3}, {"web", c.Web}, {"metrics", c.Metrics}} {
 		if other, taken := addrs[one.addr]; taken && !strings.HasSuffix(one.addr, ":0") {

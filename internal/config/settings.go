@@ -29,6 +29,10 @@ type Config struct {
 	Journal   Journal
 	Ledger    Ledger
 	Release   Release
+	Provider  Provider
+	Docket    Docket
+	Mail      Mail
+	Webhooks  []netip.Prefix // networks of the operator's own that webhooks may reach
 	Upkeep    Upkeep
 	Log       Log
 	Trace     Trace
@@ -62,6 +66,38 @@ type Ledger struct {
 type Release struct {
 	Dir      string // folder of the release that is published, "" for none
 	Unlogged bool   // a release build may run that is in no release of its log
+}
+
+// Provider is the operator, as law and letters see it.
+type Provider struct {
+	Name, Country, TimeZone, Language string
+	Address                           []string // a line each
+	Contact                           string
+	Signatory, Function               string
+}
+
+// Docket is how demands are handled.
+type Docket struct {
+	Packs    string // folder of law packs, "" for the program's own
+	House    string // file of the house's own rules, "" for none
+	Letters  string // folder of the house's own texts of letters, "" for none
+	Packages string // folder of finished packages, "" for one in the data folder
+	Delivery string // HOST:PORT where authorities fetch packages by client certificate, "" for none
+
+	Velocity             int
+	WritFor, ReviewEvery time.Duration
+	KeepDocuments        time.Duration // 0 for ever, as the next two
+	KeepPackages         time.Duration
+	KeepCases            time.Duration
+}
+
+// Mail is through which server mail leaves.
+type Mail struct {
+	Server             string // HOST:PORT, "" for none
+	TLS                string // starttls, implicit
+	From               string
+	User, PasswordFile string
+	CAFile             string
 }
 
 // Upkeep is how often the server looks after its store.
@@ -128,6 +164,32 @@ var settings = []Setting{
 	{"ledger.outside", "NAME,…", "those witnesses of the policy that somebody else runs; public, and warned of when there is none", "", list(witnessName, func(c *Config) *[]string { return &c.Ledger.Outside })},
 	{"release.dir", "DIR", "folder of the release that this program is of, as make release wrote it; it is published, and its source served", "", text(func(c *Config) *string { return &c.Release.Dir })},
 	{"release.unlogged", "BOOL", "run a release build that is in no release of the public log; the log says so", "false", boolean(func(c *Config) *bool { return &c.Release.Unlogged })},
+	{"provider.name", "NAME", "the operator, as letters and reports name it", "", text(func(c *Config) *string { return &c.Provider.Name })},
+	{"provider.country", "CODE", "the operator's country, for law: two capital letters (ISO 3166-1)", "DE", country},
+	{"provider.time_zone", "ZONE", "where the operator's deadlines are read (Europe/Berlin)", "UTC", zone},
+	{"provider.language", "TAG", "language of letters and notices whose reader chose none: en, de, fr or es", "en", oneOf(func(c *Config) *string { return &c.Provider.Language }, "en", "de", "fr", "es")},
+	{"provider.address", "LINE,…", "the operator's address in letters, a line each", "", list(oneLine, func(c *Config) *[]string { return &c.Provider.Address })},
+	{"provider.contact", "TEXT", "where customers and authorities ask, in letters", "", text(func(c *Config) *string { return &c.Provider.Contact })},
+	{"provider.signatory", "NAME", "who stands under letters", "", text(func(c *Config) *string { return &c.Provider.Signatory })},
+	{"provider.function", "TEXT", "as what", "", text(func(c *Config) *string { return &c.Provider.Function })},
+	{"docket.packs", "DIR", "law packs to go by instead of those that come with the program: a folder like packs/, as counsel has corrected it", "", text(func(c *Config) *string { return &c.Docket.Packs })},
+	{"docket.house", "FILE", "the house's own rules, which may only be stricter than the law packs (docs/law.md)", "", text(func(c *Config) *string { return &c.Docket.House })},
+	{"docket.letters", "DIR", "the house's own texts of letters (docs/letters.md)", "", text(func(c *Config) *string { return &c.Docket.Letters })},
+	{"docket.packages", "DIR", "where packages for authorities are made; they lie sealed, and can be large", "", text(func(c *Config) *string { return &c.Docket.Packages })},
+	{"docket.delivery", "HOST:PORT", "a listener of its own on which authorities fetch packages by client certificate; by one-time code they can on the web listener too", "", optional(listener(func(c *Config) *string { return &c.Docket.Delivery }))},
+	{"docket.velocity", "NUMBER", "how many demands an authority may make in a day before two persons must look at it", "20", number(1, 100000, func(c *Config) *int { return &c.Docket.Velocity })},
+	{"docket.writ_for", "DURATION", "how long a writ lasts unless counsel says less", "14d", duration(time.Hour, 365*24*time.Hour, func(c *Config) *time.Duration { return &c.Docket.WritFor })},
+	{"docket.review_every", "DURATION", "how often a secrecy without end is looked at again", "180d", duration(24*time.Hour, 365*24*time.Hour, func(c *Config) *time.Duration { return &c.Docket.ReviewEvery })},
+	{"docket.keep_documents", "DURATION", "how long orders and letters of closed cases are kept; 0s for ever", "0s", duration(0, 100*365*24*time.Hour, func(c *Config) *time.Duration { return &c.Docket.KeepDocuments })},
+	{"docket.keep_packages", "DURATION", "how long sealed packages of closed cases are kept; 0s for ever", "90d", duration(0, 100*365*24*time.Hour, func(c *Config) *time.Duration { return &c.Docket.KeepPackages })},
+	{"docket.keep_cases", "DURATION", "how long closed cases are kept; what is left counts in reports and names nobody; 0s for ever", "0s", duration(0, 100*365*24*time.Hour, func(c *Config) *time.Duration { return &c.Docket.KeepCases })},
+	{"mail.server", "HOST:PORT", "the mail server through which notices and pages leave; TLS always, and verified", "", optional(listener(func(c *Config) *string { return &c.Mail.Server }))},
+	{"mail.tls", "starttls|implicit", "how TLS begins with the mail server", "starttls", oneOf(func(c *Config) *string { return &c.Mail.TLS }, "starttls", "implicit")},
+	{"mail.from", "ADDRESS", "from whom mail is", "", text(func(c *Config) *string { return &c.Mail.From })},
+	{"mail.user", "NAME", "who logs in at the mail server", "", text(func(c *Config) *string { return &c.Mail.User })},
+	{"mail.password_file", "FILE", "file with that user's password, readable by its owner only", "", text(func(c *Config) *string { return &c.Mail.PasswordFile })},
+	{"mail.ca_file", "FILE", "certificates (PEM) to trust for the mail server instead of the system's", "", text(func(c *Config) *string { return &c.Mail.CAFile })},
+	{"webhook.allow", "CIDR,…", "networks of your own that customers' webhooks may reach; public addresses they may always", "", prefixes},
 	{"upkeep.lifecycle", "DURATION", "how often the server looks whether a day has begun on which lifecycle rules apply", "10m", duration(time.Second, 30*24*time.Hour, func(c *Config) *time.Duration { return &c.Upkeep.Lifecycle })},
 	{"upkeep.reclaim", "DURATION", "how often the space of deleted objects is reclaimed", "10m", duration(time.Second, 30*24*time.Hour, func(c *Config) *time.Duration { return &c.Upkeep.Reclaim })},
 	{"log.format", "text|json", "form of the log on standard error", "text", oneOf(func(c *Config) *string { return &c.Log.Format }, "text", "json")},
@@ -160,6 +222,55 @@ func listener(field func(*Config) *string) func(*Config, string) error {
 		*field(c) = v
 		return nil
 	}
+}
+
+// optional takes an empty value too.
+func optional(set func(*Config, string) error) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		if v == "" {
+			return nil
+		}
+		return set(c, v)
+	}
+}
+
+var countryForm = regexp.MustCompile(`^[A-Z]{2}$`)
+
+func country(c *Config, v string) error {
+	if !countryForm.MatchString(v) {
+		return fmt.Errorf("%q is not a country (two capital letters, ISO 3166-1)", v)
+	}
+	c.Provider.Country = v
+	return nil
+}
+
+func zone(c *Config, v string) error {
+	if _, err := time.LoadLocation(v); err != nil || v == "Local" {
+		return fmt.Errorf("%q is not a time zone (Europe/Berlin)", v)
+	}
+	c.Provider.TimeZone = v
+	return nil
+}
+
+func oneLine(v string) error {
+	if len(v) > 200 {
+		return fmt.Errorf("%q has more than 200 bytes", v)
+	}
+	return nil
+}
+
+func prefixes(c *Config, v string) error {
+	for item := range strings.SplitSeq(v, ",") {
+		if item = strings.TrimSpace(item); item == "" {
+			continue
+		}
+		p, err := netip.ParsePrefix(item)
+		if err != nil {
+			return fmt.Errorf("%q is not a network (192.0.2.0/24)", item)
+		}
+		c.Webhooks = append(c.Webhooks, p)
+	}
+	return nil
 }
 
 func endpoint(c *Config, v string) error {

@@ -55,6 +55,9 @@ func (f Folder) Blobs() string   { return filepath.Join(string(f), "blobs") }
 func (f Folder) Keys() string    { return filepath.Join(string(f), "keys") }
 func (f Folder) Ledger() string  { return filepath.Join(string(f), "ledger") }
 
+// Packages is where packages for authorities lie, sealed to them.
+func (f Folder) Packages() string { return filepath.Join(string(f), "packages") }
+
 // Restored is a file that says that the folder came from a backup: its public
 // log may have gone on since, and must not go on from here as if it had not.
 func (f Folder) Restored() string { return filepath.Join(f.Ledger(), "restored") }

@@ -13,6 +13,7 @@ import (
 	"writ"
 	"writ/internal/config"
 	"writ/internal/ledger"
+	"writ/internal/policy"
 	"writ/internal/proof"
 )
 
@@ -166,6 +167,15 @@ func (l *Ledger) Policy() string {
 		return "log " + l.Key + "\nquorum none\n"
 	}
 	return "log " + l.Key + "\n" + l.text
+}
+
+// pinned is the witness policy as a set of custodians pins it: without the
+// log's own line, which the set has beside it.
+func (l *Ledger) pinned() string {
+	if l.text == "" {
+		return policy.NoWitnesses
+	}
+	return l.text
 }
 
 // heads gives the book the journals' heads.

@@ -41,6 +41,7 @@ type Server struct {
 	started time.Time
 	rooms   *Rooms
 	ledger  *Ledger
+	office  *office
 	program *program
 	bundles chan struct{} // holds a token for each bundle that is being made
 	certs   certs.Source  // nil with plaintext
@@ -103,6 +104,9 @@ func (s *Server) start(unseal gate.Unsealer) (err error) {
 		return err
 	}
 	debug.FreeOSMemory() // argon2id has taken 64 MiB and more, once
+	if err := s.openOffice(context.Background()); err != nil {
+		return err
+	}
 	s.ready.ledger = s.ledger.Trouble
 	s.measure = newMeasures(s.rooms, s.ledger, s.program)
 	if err := s.listen(); err != nil {
@@ -114,9 +118,10 @@ func (s *Server) start(unseal gate.Unsealer) (err error) {
 	if err := s.serve(); err != nil {
 		return err
 	}
-	if err := s.ledger.Start(s.ledger.Enforced(s.program.standing.Public()), s.program.publish); err != nil {
+	if err := s.ledger.Start(s.enforced(), s.program.publish); err != nil {
 		return err
 	}
+	s.office.start(func(what string, err error) { s.log.Error(what, "error", err.Error()) })
 	s.idle = s.keepUp()
 	return nil
 }
@@ -182,8 +187,7 @@ func (s *Server) serve() (err error) {
 	s.background("s3", func() error { return s.front.Serve(s3Listener) })
 	s.background("web", func() error { return s.web.Serve(webListener) })
 	s.background("metrics", func() error { return s.metrics.Serve(l.metrics) })
-	s.admin, err = api.Serve(s.rooms.Folder, api.Handler(s.rooms.Administration(s.version, s.Status, s.ledger)))
-	return err
+	return s.serveAdministration()
 }
 
 // background serves until the server stops; ending earlier is a failure.
@@ -281,6 +285,9 @@ func (s *Server) Stop() error {
 		s.log.Warn("requests were cut off when the drain time was over", "listeners", late)
 	}
 	var errs []error
+	if s.office != nil {
+		s.office.close()
+	}
 	if s.ledger != nil {
 		errs = append(errs, s.ledger.Close())
 	}

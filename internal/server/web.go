@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"writ/internal/api"
 	"writ/internal/ledger"
 )
 
@@ -32,6 +33,8 @@ func (s *Server) webPages() (http.Handler, error) {
 	mux.Handle(ledger.LogPath, public)
 	mux.Handle(ledger.WellKnownPath, public)
 	s.program.pages(mux)
+	mux.Handle(api.OfficePath, s.officeHandler())
+	mux.Handle(api.DeliveryPath, api.DeliveryHandler(s.office.docket))
 	mux.HandleFunc("GET /healthz", healthy)
 	return headers(mux), nil
 }

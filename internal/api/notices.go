@@ -1,0 +1,215 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"writ"
+	"writ/internal/notice"
+	"writ/internal/records"
+)
+
+// CustomerContact is how a customer is told.
+type CustomerContact struct {
+	Kind     notice.ContactKind `json:"kind" enum:"mail,webhook,inbox"`
+	Address  string             `json:"address,omitempty"`
+	Language string             `json:"language,omitempty" doc:"BCP 47"`
+	Key      string             `json:"key,omitempty" doc:"age recipient or certificate that notices are sealed to"`
+	Secret   string             `json:"secret,omitempty" doc:"what a new webhook's signatures are checked by; told once"`
+}
+
+// NoticeState is a message to a customer, and how far it is.
+type NoticeState struct {
+	ID         string           `json:"id"`
+	Case       writ.CaseID      `json:"case,omitempty"`
+	Customer   writ.CustomerID  `json:"customer,omitempty"`
+	Kind       notice.Kind      `json:"kind"`
+	Subject    string           `json:"subject"`
+	Added      time.Time        `json:"added"`
+	NotBefore  time.Time        `json:"not_before,omitzero"`
+	State      notice.State     `json:"state"`
+	Deliveries []NoticeDelivery `json:"deliveries"`
+}
+
+// NoticeDelivery is how far a message is with one of its contacts.
+type NoticeDelivery struct {
+	Contact  CustomerContact `json:"contact"`
+	State    notice.State    `json:"state"`
+	Attempts int             `json:"attempts"`
+	Doubts   int             `json:"doubts,omitempty" doc:"attempts of which nobody knows how they ended"`
+	Next     time.Time       `json:"next,omitzero"`
+	Settled  time.Time       `json:"settled,omitzero"`
+	Trouble  string          `json:"trouble,omitempty"`
+	Alarmed  bool            `json:"alarmed,omitempty"`
+}
+
+// NoticePage is a page of messages.
+type NoticePage struct {
+	Notices []NoticeState `json:"notices"`
+	Next    string        `json:"next,omitempty"`
+}
+
+func (h office) notices(a huma.API) {
+	huma.Register(a, huma.Operation{OperationID: "notices", Method: http.MethodGet, Path: "/api/v1/notices", Summary: "Messages to customers and staff, and how far each is"},
+		func(ctx context.Context, in *struct {
+			Case  string `query:"case"`
+			State string `query:"state"`
+			After string `query:"after"`
+			Limit int    `query:"limit" minimum:"0" maximum:"1000"`
+		}) (*output[NoticePage], error) {
+			if err := h.Docket.Sees(ctx, actor(ctx), "view-notices", in.Case); err != nil {
+				return nil, problem(err)
+			}
+			list, next, err := h.Notices.List(ctx, notice.Filter{Case: writ.CaseID(strings.ToUpper(in.Case)), State: notice.State(in.State), After: in.After, Limit: in.Limit})
+			page := NoticePage{Notices: []NoticeState{}, Next: next}
+			for _, s := range list {
+				page.Notices = append(page.Notices, noticeOf(s))
+			}
+			return answer(page, err)
+		})
+	huma.Register(a, huma.Operation{OperationID: "cancel-notice", Method: http.MethodPost, Path: "/api/v1/notices/cancel", Summary: "Take back a message that nobody has accepted yet", DefaultStatus: http.StatusNoContent},
+		func(ctx context.Context, in *struct {
+			Body struct {
+				ID string `json:"id"`
+			}
+		}) (*none, error) {
+			if err := h.Docket.MayCancel(ctx, actor(ctx), in.Body.ID); err != nil {
+				return nil, problem(err)
+			}
+			return done(records.Retry(ctx, h.Docket.Records, func(tx records.Tx) error { return h.Notices.CancelTx(ctx, tx, in.Body.ID) }))
+		})
+	huma.Register(a, huma.Operation{OperationID: "contacts", Method: http.MethodGet, Path: "/api/v1/customers/{customer}/contacts", Summary: "How a customer is told"},
+		func(ctx context.Context, in *CustomerPath) (*output[[]CustomerContact], error) {
+			id, err := h.customerFor(ctx, in.Customer)
+			if err != nil {
+				return nil, problem(err)
+			}
+			return answer(h.contacts(ctx, id, nil))
+		})
+	huma.Register(a, huma.Operation{OperationID: "set-contacts", Method: http.MethodPut, Path: "/api/v1/customers/{customer}/contacts", Summary: "Set how a customer is told; none is its inbox"},
+		func(ctx context.Context, in *struct {
+			CustomerPath
+			Body struct {
+				Contacts []CustomerContact `json:"contacts"`
+			}
+		}) (*output[[]CustomerContact], error) {
+			id, err := h.customerFor(ctx, in.Customer)
+			if err != nil {
+				return nil, problem(err)
+			}
+			var list []notice.Contact
+			for _, c := range in.Body.Contacts {
+				list = append(list, notice.Contact{Kind: c.Kind, Address: c.Address, Language: c.Language, Key: c.Key})
+			}
+			secrets, err := h.Notices.SetContacts(ctx, id, list)
+			if err != nil {
+				return nil, problem(err)
+			}
+			return answer(h.contacts(ctx, id, secrets))
+		})
+	huma.Register(a, huma.Operation{OperationID: "inbox", Method: http.MethodGet, Path: "/api/v1/customers/{customer}/inbox", Summary: "What lies in a customer's inbox"},
+		func(ctx context.Context, in *struct {
+			CustomerPath
+			After string `query:"after"`
+			Limit int    `query:"limit" minimum:"0" maximum:"1000"`
+		}) (*output[InboxPage], error) {
+			id, err := h.customerFor(ctx, in.Customer)
+			if err != nil {
+				return nil, problem(err)
+			}
+			list, next, err := h.Notices.Inbox(ctx, id, in.After, in.Limit)
+			page := InboxPage{Items: []InboxItem{}, Next: next}
+			for _, i := range list {
+				page.Items = append(page.Items, InboxItem{i.ID, i.Case, i.Kind, i.Subject, i.At, i.Read})
+			}
+			return answer(page, err)
+		})
+	huma.Register(a, huma.Operation{OperationID: "read-inbox", Method: http.MethodGet, Path: "/api/v1/customers/{customer}/inbox/message", Summary: "A message of a customer's inbox"},
+		func(ctx context.Context, in *struct {
+			CustomerPath
+			ID string `query:"id" required:"true"`
+		}) (*output[InboxMessage], error) {
+			id, err := h.customerFor(ctx, in.Customer)
+			if err != nil {
+				return nil, problem(err)
+			}
+			m, err := h.Notices.ReadInbox(ctx, id, in.ID)
+			if err != nil {
+				return nil, problem(err)
+			}
+			out := InboxMessage{ID: m.ID, Subject: m.Subject, Text: m.Text}
+			for _, f := range m.Attachments {
+				out.Files = append(out.Files, InboxFile{f.Name, f.MIME, f.Body})
+			}
+			return answer(out, h.Notices.MarkRead(ctx, id, in.ID))
+		})
+}
+
+// InboxItem is a message in a customer's inbox.
+type InboxItem struct {
+	ID      string      `json:"id"`
+	Case    writ.CaseID `json:"case,omitempty"`
+	Kind    notice.Kind `json:"kind"`
+	Subject string      `json:"subject"`
+	At      time.Time   `json:"at"`
+	Read    time.Time   `json:"read,omitzero"`
+}
+
+// InboxPage is a page of an inbox.
+type InboxPage struct {
+	Items []InboxItem `json:"items"`
+	Next  string      `json:"next,omitempty"`
+}
+
+// InboxMessage is a message with its files.
+type InboxMessage struct {
+	ID      string      `json:"id"`
+	Subject string      `json:"subject"`
+	Text    string      `json:"text"`
+	Files   []InboxFile `json:"files,omitempty"`
+}
+
+// InboxFile is a file that came with a message.
+type InboxFile struct {
+	Name string `json:"name"`
+	MIME string `json:"mime"`
+	Body []byte `json:"body"`
+}
+
+// customerFor finds the customer whose contacts and inbox the operator keeps
+// for it: who holds a role in cases, or none at all, does not.
+func (h office) customerFor(ctx context.Context, name string) (writ.CustomerID, error) {
+	c, err := h.Vault.Customer(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	return c.ID, h.Staff.Require(ctx, identity(ctx), "keep-contacts", string(c.ID), writ.RoleOperator)
+}
+
+func (h office) contacts(ctx context.Context, id writ.CustomerID, secrets map[string]string) ([]CustomerContact, error) {
+	list, err := h.Notices.Contacts(ctx, id)
+	out := make([]CustomerContact, 0, len(list))
+	for _, c := range list {
+		out = append(out, CustomerContact{c.Kind, c.Address, c.Language, c.Key, secrets[c.Address]})
+	}
+	return out, err
+}
+
+func noticeOf(s notice.Status) NoticeState {
+	m := s.Message
+	out := NoticeState{
+		ID: m.ID, Case: m.Case, Customer: m.Customer, Kind: m.Kind, Subject: m.Subject, Added: s.Added, NotBefore: m.NotBefore, State: s.State,
+		Deliveries: []NoticeDelivery{},
+	}
+	for _, d := range s.Deliveries {
+		out.Deliveries = append(out.Deliveries, NoticeDelivery{
+			Contact: CustomerContact{Kind: d.Contact.Kind, Address: d.Contact.Address, Language: d.Contact.Language},
+			State:   d.State, Attempts: d.Attempts, Doubts: d.Doubts, Next: d.Next, Settled: d.Settled, Trouble: d.Detail, Alarmed: d.Alarmed,
+		})
+	}
+	return out
+}

@@ -1,0 +1,162 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"writ"
+	"writ/internal/docket"
+	"writ/internal/gate"
+	"writ/internal/law"
+	"writ/internal/notice"
+	"writ/internal/staff"
+	"writ/internal/vault"
+)
+
+// Office is what the interface of cases, staff, authorities, custodians,
+// notices and reports serves. It is for persons with API tokens, over TLS or
+// over the administration's socket.
+type Office struct {
+	Docket  *docket.Docket
+	Staff   *staff.Staff
+	Notices *notice.Queue
+	Law     *law.Law
+	Gate    *gate.Gate
+	Vault   *vault.Vault
+	Version string
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// OfficePath is below what the office's operations lie.
+const OfficePath = "/api/"
+
+// OfficeHandler serves the office. Its description (OpenAPI 3.1) is at
+// /api/openapi.json.
+func OfficeHandler(o Office) http.Handler {
+	mux := http.NewServeMux()
+	cfg := huma.DefaultConfig("Writ office", o.Version)
+	cfg.OpenAPIPath = OfficePath + "openapi"
+	cfg.DocsPath, cfg.SchemasPath, cfg.CreateHooks = "", "", nil
+	cfg.Info.Description = "Cases, staff, authorities, custodians, notices and reports of a Writ server. Every operation takes an API token: Authorization: Bearer writ_…"
+	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
+	cfg.Security = []map[string][]string{{"token": {}}}
+	a := humago.New(mux, cfg)
+	h := office{o}
+	h.cases(a)
+	h.moves(a)
+	h.writs(a)
+	h.documents(a)
+	h.packages(a)
+	h.persons(a)
+	h.authorities(a)
+	h.notices(a)
+	h.reports(a)
+	return h.authenticated(mux)
+}
+
+// office has a method for each group of operations.
+type office struct{ Office }
+
+type identityKey struct{}
+
+// authenticated lets in who shows a valid token. Over the socket, without one,
+// it is the operator's account, which administers staff and sees no case. The
+// description is for anybody.
+func (h office) authenticated(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, OfficePath+"openapi") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		who, err := h.identify(r)
+		if err != nil {
+			refuse(w, &Problem{
+				Status: http.StatusUnauthorized, Title: "Unauthorized", Code: "token", Detail: "this takes a valid API token",
+				Hint: "writ token issue makes one; WRIT_TOKEN or --token-file gives it to the command line",
+			})
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), identityKey{}, who)))
+	})
+}
+
+func (h office) identify(r *http.Request) (staff.Identity, error) {
+	header := r.Header.Get("Authorization")
+	token, bearer := strings.CutPrefix(header, "Bearer ")
+	account, onSocket := r.Context().Value(peerKey{}).(string)
+	switch {
+	case bearer:
+		return h.Staff.Authenticate(r.Context(), strings.TrimSpace(token), remote(r), h.Now())
+	case header == "" && onSocket:
+		return h.Staff.Socket(r.Context(), account)
+	}
+	return staff.Identity{}, errors.New("no token")
+}
+
+// remote is the client's address; invalid over the socket.
+func remote(r *http.Request) netip.Addr {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr, _ := netip.ParseAddr(host)
+	return addr.Unmap()
+}
+
+// refuse answers with a problem outside of an operation.
+func refuse(w http.ResponseWriter, p *Problem) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="writ"`)
+	}
+	w.WriteHeader(p.Status)
+	writeProblem(w, p)
+}
+
+// identity is who asks.
+func identity(ctx context.Context) staff.Identity {
+	who, _ := ctx.Value(identityKey{}).(staff.Identity)
+	return who
+}
+
+// actor is who asks, as the docket sees it.
+func actor(ctx context.Context) docket.Actor {
+	who := identity(ctx)
+	a := docket.Actor{Person: who.Person, Via: "api", Token: who.Token, Addr: who.Addr}
+	for _, r := range who.Roles {
+		a.Roles = append(a.Roles, r.Role)
+		if r.For != "" {
+			if a.For == nil {
+				a.For = map[writ.Role]writ.Person{}
+			}
+			a.For[r.Role] = r.For
+		}
+	}
+	if who.Token == "" {
+		a.Via = "socket " + who.Account
+	}
+	return a
+}
+
+// CasePath names a case.
+type CasePath struct {
+	Case string `path:"case" doc:"as in 2026-7KQM-4ZT0"`
+}
+
+func (p CasePath) id() (writ.CaseID, error) {
+	id, err := writ.ParseCaseID(strings.ToUpper(p.Case))
+	if err != nil {
+		return "", &Problem{Status: http.StatusNotFound, Title: "Not Found", Code: "no-case", Detail: err.Error(), Hint: "writ case list shows the cases"}
+	}
+	return id, nil
+}

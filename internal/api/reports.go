@@ -1,0 +1,119 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"writ/internal/docket"
+	"writ/internal/report"
+)
+
+// ReportInput says which report is wanted.
+type ReportInput struct {
+	From      string `query:"from" doc:"first day, as 2026-01-01" required:"true"`
+	To        string `query:"to" doc:"last day" required:"true"`
+	Layout    string `query:"layout" enum:"writ,github" default:"writ"`
+	Format    string `query:"format" enum:"table,csv,json,html" default:"table"`
+	Table     string `query:"table" doc:"of the layout github"`
+	By        string `query:"by" enum:"year,half" default:"year" doc:"of the layout github"`
+	Structure string `query:"structure" doc:"of the national-security numbers, as 50 USC 1874(a) numbers them: 1 to 4"`
+	Corrects  string `query:"corrects" doc:"digest of the first report of the period, in hex"`
+}
+
+// Imported says what came of an import.
+type Imported struct {
+	Historic int `json:"historic"`
+	Open     int `json:"open"`
+	Known    int `json:"known"`
+}
+
+// maxImport bounds an import, in bytes.
+const maxImport = 512 << 20
+
+func (h office) reports(a huma.API) {
+	huma.Register(a, huma.Operation{OperationID: "report", Method: http.MethodGet, Path: "/api/v1/report", Summary: "A transparency report of a period"},
+		func(ctx context.Context, in *ReportInput) (*huma.StreamResponse, error) {
+			r, err := h.report(ctx, *in)
+			if err != nil {
+				return nil, reportProblem(err)
+			}
+			var b bytes.Buffer
+			if err := r.Write(&b, in.Format); err != nil {
+				return nil, reportProblem(err)
+			}
+			media := map[string]string{"table": "text/plain; charset=utf-8", "csv": "text/csv; charset=utf-8", "json": "application/json", "html": "text/html; charset=utf-8"}[in.Format]
+			return &huma.StreamResponse{Body: func(hc huma.Context) {
+				hc.SetHeader("Content-Type", media)
+				hc.SetHeader("X-Content-Type-Options", "nosniff")
+				hc.SetHeader("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'")
+				hc.BodyWriter().Write(b.Bytes())
+			}}, nil
+		})
+	huma.Register(a, huma.Operation{OperationID: "publish-report", Method: http.MethodPost, Path: "/api/v1/report", Summary: "Put a report's digest into the public log"},
+		func(ctx context.Context, in *ReportInput) (*output[docket.Published], error) {
+			r, err := h.report(ctx, *in)
+			if err != nil {
+				return nil, reportProblem(err)
+			}
+			return answer(h.Docket.Publish(ctx, actor(ctx), r))
+		})
+	huma.Register(a, huma.Operation{
+		OperationID: "import", Method: http.MethodPost, Path: "/api/v1/import", Summary: "Enter demands from a file of the import format",
+		MaxBodyBytes: maxImport, BodyReadTimeout: time.Hour,
+	}, func(ctx context.Context, in *struct {
+		RawBody []byte `contentType:"application/jsonl"`
+	}) (*output[Imported], error) {
+		r, err := h.Docket.Import(ctx, actor(ctx), bytes.NewReader(in.RawBody))
+		return answer(Imported{r.Historic, r.Open, r.Known}, err)
+	})
+}
+
+func (h office) report(ctx context.Context, in ReportInput) (*report.Report, error) {
+	if err := h.Docket.Counts(actor(ctx)); err != nil {
+		return nil, err
+	}
+	o := report.Options{
+		Made: h.Now(), Layout: report.Layout(in.Layout), Table: in.Table, Structure: report.Structure(in.Structure), Operator: h.Docket.Provider.Name,
+	}
+	if o.Layout != report.Writ {
+		o.By = report.By(in.By)
+	}
+	var err error
+	if o.From, err = time.Parse(time.DateOnly, in.From); err == nil {
+		o.To, err = time.Parse(time.DateOnly, in.To)
+	}
+	if err != nil {
+		return nil, &Problem{Status: http.StatusUnprocessableEntity, Title: "Unprocessable Entity", Detail: "a period is two days, such as 2026-01-01 and 2026-06-30"}
+	}
+	if in.Corrects != "" {
+		b, err := hexDigest(in.Corrects)
+		if err != nil {
+			return nil, err
+		}
+		o.Correction = [32]byte(b)
+	}
+	if o.Published, err = h.Docket.Publications(ctx); err != nil {
+		return nil, err
+	}
+	if o.Correction != ([32]byte{}) {
+		o.Published = nil
+	}
+	return report.Make(h.Docket.Cases(), o)
+}
+
+// reportProblem says what contradicts itself, and which case is to blame.
+func reportProblem(err error) *Problem {
+	var r *report.Refusal
+	switch {
+	case errors.As(err, &r):
+		return &Problem{Status: http.StatusConflict, Title: "Conflict", Code: "contradiction", Detail: "the report would not add up: " + r.Error(), Hint: "writ case show CASE shows what to correct"}
+	case errors.Is(err, report.ErrOptions):
+		return &Problem{Status: http.StatusUnprocessableEntity, Title: "Unprocessable Entity", Code: "report", Detail: err.Error()}
+	}
+	return problem(err)
+}
