@@ -91,11 +91,11 @@ func (f *flagValue) Type() string {
 }
 
 // Reserved reports whether a variable that begins with WRIT_ is no setting but
-// known: the passphrases, the name of the file, and what the project's own
+// known: the passphrases and tokens, the name of the file, and what the project's own
 // tests and benchmarks are told by.
 func Reserved(variable string) bool {
 	switch variable {
-	case "WRIT_PASSPHRASE", "WRIT_NEW_PASSPHRASE", "WRIT_CONFIG":
+	case "WRIT_PASSPHRASE", "WRIT_NEW_PASSPHRASE", "WRIT_CONFIG", "WRIT_TOKEN", "WRIT_CUSTODIAN_PASSPHRASE":
 		return true
 	}
 	for _, prefix := range []string{"WRIT_TEST_", "WRIT_BENCH_", "WRIT_SOAK_"} {
