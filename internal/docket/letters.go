@@ -124,17 +124,7 @@ func (d *Docket) Sheet(ctx context.Context, c *Case) (text string, threshold int
 // Words says what an authorisation is, in words and numbers. It needs no
 // docket: a custodian's own machine makes the same from the bytes it signs.
 func Words(letters *letter.Set, lang string, a policy.Authorisation, customer string, set policy.Set, payload []byte) (string, error) {
-	sheet := letter.Authorisation{
-		Demand:   letter.Demand{Instrument: a.Instrument, Authority: a.Issuer.Name, Received: a.At, OrderDigest: a.Order},
-		Customer: a.Customer, Name: customer, From: a.Scope.From, Until: a.Scope.Until, Classes: a.Scope.Classes,
-		Objects: a.Limits.Objects, Bytes: a.Limits.Bytes, NotAfter: a.Limits.NotAfter, Secrecy: a.Secrecy.Basis, Why: a.Secrecy.Why,
-		Threshold: int64(set.Threshold), Set: int64(set.Number), Payload: fmt.Sprintf("%x", sum256(payload)), Type: policy.TypeAuthorisation,
-	}
-	if sheet.Why == "" {
-		sheet.Why = string(a.Secrecy.Basis)
-	}
-	sheet.Buckets = letter.BucketsOf(a.Scope)
-	doc, err := letters.Make(lang, letter.Head{Case: a.Case, Date: a.At}, sheet)
+	doc, err := letters.Make(lang, letter.Head{Case: a.Case, Date: a.At}, letter.AuthorisationOf(a, customer, set, payload))
 	if err != nil {
 		return "", fmt.Errorf("couldn't say the writ in words: %w", err)
 	}

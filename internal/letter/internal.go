@@ -1,6 +1,8 @@
 package letter
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -178,6 +180,23 @@ type Authorisation struct {
 	Set       int64            `json:"set" letter:"required"`
 	Payload   string           `json:"payload" letter:"required,exact,max=128"` // digest of what is signed
 	Type      string           `json:"type" letter:"required,exact"`            // of the payload
+}
+
+// AuthorisationOf is the sheet of what is to be signed, from the very payload
+// and the set of custodians that it is for. It takes no server: a custodian's
+// own machine makes the same. The customer's name is beside what is signed, and
+// may be empty.
+func AuthorisationOf(a policy.Authorisation, name string, set policy.Set, payload []byte) Authorisation {
+	sheet := Authorisation{
+		Demand:   Demand{Instrument: a.Instrument, Authority: a.Issuer.Name, Received: a.At, OrderDigest: a.Order},
+		Customer: a.Customer, Name: name, Buckets: BucketsOf(a.Scope), From: a.Scope.From, Until: a.Scope.Until, Classes: a.Scope.Classes,
+		Objects: a.Limits.Objects, Bytes: a.Limits.Bytes, NotAfter: a.Limits.NotAfter, Secrecy: a.Secrecy.Basis, Why: a.Secrecy.Why,
+		Threshold: int64(set.Threshold), Set: int64(set.Number), Payload: fmt.Sprintf("%x", sha256.Sum256(payload)), Type: policy.TypeAuthorisation,
+	}
+	if sheet.Why == "" {
+		sheet.Why = string(a.Secrecy.Basis)
+	}
+	return sheet
 }
 
 func (Determination) Kind() Kind { return "determination" }
