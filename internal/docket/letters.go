@@ -117,18 +117,8 @@ func (d *Docket) Sheet(ctx context.Context, c *Case) (text string, threshold int
 	if err == nil {
 		name = customer.Name
 	}
-	text, err = Words(d.Letters, d.Provider.Language, a, name, set, c.Draft.Payload)
+	text, err = d.Letters.Sheet(d.Provider.Language, a, name, set, c.Draft.Payload)
 	return text, set.Threshold, err
-}
-
-// Words says what an authorisation is, in words and numbers. It needs no
-// docket: a custodian's own machine makes the same from the bytes it signs.
-func Words(letters *letter.Set, lang string, a policy.Authorisation, customer string, set policy.Set, payload []byte) (string, error) {
-	doc, err := letters.Make(lang, letter.Head{Case: a.Case, Date: a.At}, letter.AuthorisationOf(a, customer, set, payload))
-	if err != nil {
-		return "", fmt.Errorf("couldn't say the writ in words: %w", err)
-	}
-	return doc.Text(), nil
 }
 
 // SetCustodians puts another set in force. Who brings the envelope matters

@@ -165,8 +165,8 @@ func BucketsOf(scope policy.Scope) (rows []Bucket) {
 type Authorisation struct {
 	Demand
 	Customer  writ.CustomerID  `json:"customer" letter:"required"`
-	Name      string           `json:"name"` // of the customer
-	Issuer    writ.Person      `json:"issuer" letter:"required"`
+	Name      string           `json:"name"`   // of the customer
+	Issuer    writ.Person      `json:"issuer"` // who prepared it, if that is known
 	Buckets   []Bucket         `json:"buckets" letter:"required,max=11000"`
 	From      time.Time        `json:"from,omitzero"`  // of the objects, inclusive; zero: from the beginning
 	Until     time.Time        `json:"until,omitzero"` // exclusive; zero: without end
@@ -177,26 +177,33 @@ type Authorisation struct {
 	Secrecy   writ.Secrecy     `json:"secrecy" letter:"required"`
 	Why       string           `json:"why" letter:"required,max=4000"` // told or not, and why
 	Threshold int64            `json:"threshold" letter:"required"`
-	Set       int64            `json:"set" letter:"required"`
+	Set       int64            `json:"set" letter:"required"`                   // how many custodians there are
 	Payload   string           `json:"payload" letter:"required,exact,max=128"` // digest of what is signed
 	Type      string           `json:"type" letter:"required,exact"`            // of the payload
 }
 
-// AuthorisationOf is the sheet of what is to be signed, from the very payload
-// and the set of custodians that it is for. It takes no server: a custodian's
-// own machine makes the same. The customer's name is beside what is signed, and
-// may be empty.
-func AuthorisationOf(a policy.Authorisation, name string, set policy.Set, payload []byte) Authorisation {
+// Sheet is what a custodian reads before signing, in words and numbers: made
+// from the very payload, and the set of custodians that it is for. It takes no
+// server: a custodian's own machine makes the same. The customer's name is beside
+// what is signed, and may be empty. Errors: [ErrField].
+func (s *Set) Sheet(lang string, a policy.Authorisation, name string, custodians policy.Set, payload []byte) (string, error) {
 	sheet := Authorisation{
+		// The sheet shows the time as that of the writ: what is signed doesn't
+		// say when the demand was received.
 		Demand:   Demand{Instrument: a.Instrument, Authority: a.Issuer.Name, Received: a.At, OrderDigest: a.Order},
 		Customer: a.Customer, Name: name, Buckets: BucketsOf(a.Scope), From: a.Scope.From, Until: a.Scope.Until, Classes: a.Scope.Classes,
 		Objects: a.Limits.Objects, Bytes: a.Limits.Bytes, NotAfter: a.Limits.NotAfter, Secrecy: a.Secrecy.Basis, Why: a.Secrecy.Why,
-		Threshold: int64(set.Threshold), Set: int64(set.Number), Payload: fmt.Sprintf("%x", sha256.Sum256(payload)), Type: policy.TypeAuthorisation,
+		Threshold: int64(custodians.Threshold), Set: int64(len(custodians.Persons(writ.RoleCustodian))),
+		Payload: fmt.Sprintf("%x", sha256.Sum256(payload)), Type: policy.TypeAuthorisation,
 	}
 	if sheet.Why == "" {
 		sheet.Why = string(a.Secrecy.Basis)
 	}
-	return sheet
+	doc, err := s.Make(lang, Head{Sender: Party{Name: "Writ"}, Signatory: "Writ", Case: a.Case, Date: a.At}, sheet)
+	if err != nil {
+		return "", fmt.Errorf("couldn't say the writ in words: %w", err)
+	}
+	return doc.Text(), nil
 }
 
 func (Determination) Kind() Kind { return "determination" }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
@@ -611,4 +612,44 @@ func ExampleSet_Make() {
 	}
 	fmt.Println(doc.Title)
 	// Output: Eine Frist braucht Sie
+}
+
+// TestSheet: what custodians are shown can be made from what they sign, in
+// every language, and says how many of how many must sign.
+func TestSheet(t *testing.T) {
+	set, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 11, 24, 9, 30, 0, 0, time.UTC)
+	a := policy.Authorisation{
+		Case: "2026-7KQM-4ZT0", Instrument: "eu.epoc", Issuer: policy.Issuer{Name: "Tribunal de Valbrume", Country: "FR"},
+		Customer: "c-0123456789abcdef0123", Limits: policy.Limits{Objects: 2, Bytes: 34, NotAfter: at.AddDate(0, 0, 14)},
+		Scope:   policy.Scope{Buckets: []policy.BucketScope{{Bucket: "ward-seven", Prefixes: []string{"letters/"}}}, Classes: []writ.DataClass{writ.ClassContent}},
+		Secrecy: policy.Silence{Basis: writ.AuthorityTells}, At: at,
+	}
+	custodians := policy.Set{Number: 7, Threshold: 2, Members: []policy.Member{
+		{Person: "ada.okafor", Role: writ.RoleCustodian}, {Person: "jun.park", Role: writ.RoleCustodian}, {Person: "jun.park", Role: writ.RoleCustodian},
+		{Person: "lena.virtanen", Role: writ.RoleCustodian}, {Person: "mira.lindqvist", Role: writ.RoleCounsel},
+	}}
+	for _, lang := range Languages() {
+		if _, err := set.Sheet(lang, a, "", custodians, []byte("{}")); err != nil {
+			t.Errorf("%s: %v", lang, err)
+		}
+	}
+	text, err := set.Sheet("en", a, "harbour-clinic", custodians, []byte("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"c-0123456789abcdef0123", "harbour-clinic", "Tribunal de Valbrume", "ward-seven", "letters/", "2 of 3 custodians",
+		"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the sheet does not say %q:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "Received") {
+		t.Error("the sheet says when the demand was received, which is not in what is signed")
+	}
 }
