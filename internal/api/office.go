@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"path"
+	"reflect"
 	"strings"
 	"time"
 
@@ -48,6 +50,7 @@ func OfficeHandler(o Office) http.Handler {
 	cfg.OpenAPIPath = OfficePath + "openapi"
 	cfg.DocsPath, cfg.SchemasPath, cfg.CreateHooks = "", "", nil
 	cfg.Info.Description = "Cases, staff, authorities, custodians, notices and reports of a Writ server. Every operation takes an API token: Authorization: Bearer writ_…"
+	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
 	cfg.Security = []map[string][]string{{"token": {}}}
 	a := humago.New(mux, cfg)
@@ -62,6 +65,20 @@ func OfficeHandler(o Office) http.Handler {
 	h.notices(a)
 	h.reports(a)
 	return h.authenticated(mux)
+}
+
+// schemaName names a type in the description by its room too, unless it is this
+// one's: a case's issuer and an authorisation's are two types of one name.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	room := path.Base(t.PkgPath())
+	if t.Name() == "" || room == "." || room == "api" || room == "writ" {
+		return name
+	}
+	return strings.ToUpper(room[:1]) + room[1:] + name
 }
 
 // office has a method for each group of operations.
