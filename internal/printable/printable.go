@@ -14,12 +14,16 @@ import (
 // and what turns the direction of writing are shown instead of obeyed.
 func Line(s string) string {
 	for _, r := range s {
-		if !strconv.IsPrint(r) || r == unicode.ReplacementChar {
+		if !strconv.IsPrint(r) && !space(r) || r == unicode.ReplacementChar {
 			return strconv.Quote(s)
 		}
 	}
 	return s
 }
+
+// space says that a character is one of the spaces that don't break a line,
+// which languages write before signs and between digits.
+func space(r rune) bool { return r == '\u00a0' || r == '\u202f' }
 
 // Cell returns s as the text of a cell of CSV that no spreadsheet takes for a
 // formula: what begins like one gets an apostrophe before it, and control

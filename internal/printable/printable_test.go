@@ -4,14 +4,15 @@ import "testing"
 
 func TestLine(t *testing.T) {
 	for in, want := range map[string]string{
-		"Landgericht Falkenmoor": "Landgericht Falkenmoor",
-		`say "yes"`:              `say "yes"`,
-		"Größe 日本":               "Größe 日本",
-		"a\x1b[2Jb":              `"a\x1b[2Jb"`,
-		"a\nb":                   `"a\nb"`,
-		"a\u202eb":               `"a\u202eb"`,
-		"a\xffb":                 `"a\xffb"`,
-		"a\u009bb":               `"a\u009bb"`,
+		"Landgericht Falkenmoor":   "Landgericht Falkenmoor",
+		`say "yes"`:                `say "yes"`,
+		"Größe 日本":                 "Größe 日本",
+		"a\x1b[2Jb":                `"a\x1b[2Jb"`,
+		"fixée\u00a0: 10\u202f000": "fixée\u00a0: 10\u202f000",
+		"a\nb":                     `"a\nb"`,
+		"a\u202eb":                 `"a\u202eb"`,
+		"a\xffb":                   `"a\xffb"`,
+		"a\u009bb":                 `"a\u009bb"`,
 	} {
 		if got := Line(in); got != want {
 			t.Errorf("%q: %s, want %s", in, got, want)
