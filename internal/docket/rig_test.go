@@ -307,6 +307,11 @@ func (r *rig) minted(id writ.CaseID, l Limits) *Case {
 	r.must(err)
 	c, err := r.DraftWrit(r.ctx, r.who("mira"), id)
 	r.must(err)
+	sheet, _, err := r.Sheet(r.ctx, c)
+	r.must(err)
+	if !strings.Contains(sheet, "harbour-clinic") || !strings.Contains(sheet, string(id)) {
+		r.t.Errorf("the custodians' sheet names neither customer nor case:\n%s", sheet)
+	}
 	for _, name := range []string{"ada", "jun"} {
 		c = r.signs(name, c)
 	}

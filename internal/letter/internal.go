@@ -167,12 +167,12 @@ type Authorisation struct {
 	Customer  writ.CustomerID  `json:"customer" letter:"required"`
 	Name      string           `json:"name"`   // of the customer
 	Issuer    writ.Person      `json:"issuer"` // who prepared it, if that is known
-	Buckets   []Bucket         `json:"buckets" letter:"required,max=11000"`
+	Buckets   []Bucket         `json:"buckets" letter:"max=11000"` // none: no content
 	From      time.Time        `json:"from,omitzero"`  // of the objects, inclusive; zero: from the beginning
 	Until     time.Time        `json:"until,omitzero"` // exclusive; zero: without end
 	Classes   []writ.DataClass `json:"classes" letter:"required"`
-	Objects   int64            `json:"objects" letter:"required"` // at most
-	Bytes     int64            `json:"bytes" letter:"required,bytes"`
+	Objects   int64            `json:"objects"` // at most
+	Bytes     int64            `json:"bytes" letter:"bytes"`
 	NotAfter  time.Time        `json:"not_after" letter:"required"`
 	Secrecy   writ.Secrecy     `json:"secrecy" letter:"required"`
 	Why       string           `json:"why" letter:"required,max=4000"` // told or not, and why
