@@ -97,10 +97,10 @@ func demandOf(m report.Demand) Demand {
 	d := Demand{
 		Reference: m.Ref, Instrument: m.Instrument, Issuer: Issuer{Name: m.Agency.Name, Country: m.Agency.Country, Kind: "other"},
 		Channel: Post, Received: m.Received.UTC(), Matter: string(m.Matter), Emergency: m.Emergency, Accounts: m.Specified,
-		Classes: []writ.DataClass{writ.ClassSubscriber}, Identifiers: []string{},
+		Classes: []writ.DataClass{}, Identifiers: []string{},
 	}
 	if m.Asked != "" {
-		d.Classes = []writ.DataClass{m.Asked}
+		d.Classes = append(d.Classes, m.Asked)
 	}
 	return d
 }
@@ -160,6 +160,9 @@ func historicOf(m report.Demand) historic {
 // importOpen makes a case of a demand that is open.
 func (d *Docket) importOpen(ctx context.Context, who Actor, m report.Demand) (added bool, err error) {
 	demand := demandOf(m)
+	if len(demand.Classes) == 0 {
+		demand.Classes, demand.Note = []writ.DataClass{writ.ClassSubscriber}, "the import does not say which data are asked for: amend it"
+	}
 	if demand.Received.After(d.now()) {
 		demand.Received = d.now().Truncate(time.Second)
 	}

@@ -3,7 +3,6 @@ package report
 import (
 	"bytes"
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -206,15 +205,8 @@ func (d *demands) national(t testing.TB, rows [][]string) {
 // imported reads the lines by ReadImport.
 func (d *demands) imported(t testing.TB) ([]Case, error) {
 	t.Helper()
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	for _, l := range d.lines {
-		if err := e.Encode(l); err != nil {
-			t.Fatal(err)
-		}
-	}
 	var cases []Case
-	err := ReadImport(&b, func(_ int, in Demand) error {
+	err := ReadImport(bytes.NewReader(d.file(t)), func(_ int, in Demand) error {
 		c, historic := in.Case()
 		if !historic {
 			t.Errorf("%s isn't closed", in.Ref)
