@@ -398,6 +398,9 @@ func (c *Case) takeWrit(e *Event) error {
 			if err := c.approvable(); err != nil {
 				return err
 			}
+			if err := c.toldBefore(e.At); err != nil {
+				return err
+			}
 			c.Approval, c.Draft, c.Signatures, c.Refusals = &b, nil, nil, nil
 			return c.current(b.Digest, "the approval")
 		})
@@ -498,6 +501,31 @@ func (c *Case) approvable() error {
 		return refuse(ErrLaw, "%d findings stand against it, the first is %s (%s)", len(standing), standing[0].Text, standing[0].Article)
 	}
 	return nil
+}
+
+// toldBefore says whether a customer who is to be told before anything is
+// produced has been, and has had its time to object.
+func (c *Case) toldBefore(at time.Time) error {
+	if c.Secrecy.Basis != writ.TellBefore || c.Mark != "" {
+		return nil
+	}
+	for _, n := range c.Notices {
+		if n.Kind != noticeBefore {
+			continue
+		}
+		from := n.Accepted
+		if from.IsZero() && n.Trouble != "" { // counsel knows of it; the time runs from when it was tried
+			from = n.Queued
+		}
+		switch end := from.Add(c.Secrecy.Window); {
+		case from.IsZero():
+			return refuse(ErrState, "the notice to the customer has not been accepted yet")
+		case at.Before(end):
+			return refuse(ErrState, "the customer has until %s to object", end.Format(time.RFC3339))
+		}
+		return nil
+	}
+	return refuse(ErrState, "the customer is to be told before anything is produced: writ case notify %s --kind before", c.ID)
 }
 
 func (c *Case) takeProduction(e *Event) error {

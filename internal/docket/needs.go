@@ -50,6 +50,7 @@ func (d *Docket) Needs(c *Case) (all []Need) {
 	}
 	if c.Secrecy == nil {
 		need(writ.RoleCounsel, "writ case secrecy "+id, "say whether the customer is told")
+		return all
 	}
 	if c.Review == nil || c.current(c.Review.Digest, "") != nil {
 		need(writ.RoleCounsel, "writ case review "+id, "hold the demand against law")
@@ -62,6 +63,9 @@ func (d *Docket) Needs(c *Case) (all []Need) {
 	}
 	for _, f := range c.Standing() {
 		need(writ.RoleCounsel, "writ case fact "+id+", or writ case determine "+id, "%s (%s): %s", f.Text, f.Article, f.Settle)
+	}
+	if err := c.toldBefore(now); err != nil && c.Approval == nil {
+		need(writ.RoleCounsel, "writ case notify "+id+" --kind before", "%s", err)
 	}
 	if len(all) > 0 {
 		return all

@@ -145,3 +145,52 @@ func TestAccountAndTraffic(t *testing.T) {
 		t.Errorf("the outcome is %s", c.Closing.Outcome)
 	}
 }
+
+// TestToldBefore: where the provider tells before, nothing is approved until the
+// customer was told and had its time to object; what opens then is in its
+// journal at once.
+func TestToldBefore(t *testing.T) {
+	r := newRig(t)
+	r.bucket("ward-seven", map[writ.ObjectKey]string{"letters/calder": "the fever is gone"})
+	d := r.epoc()
+	d.Instrument, d.Issuer, d.Channel = "us.warrant", Issuer{Name: "District Court of New Arden", Country: "US", Kind: "court"}, InPerson
+	c, err := r.Receive(r.ctx, r.who("noor"), Intake{Demand: d, Documents: []DocumentInput{{Kind: "order", Name: "warrant.pdf", Body: orderPDF}}})
+	r.must(err)
+	id := c.ID
+	_, err = r.Authenticate(r.ctx, r.who("noor"), id, Authentication{Means: "in-person", Note: "served by an officer", Genuine: true})
+	r.must(err)
+	_, err = r.Preserve(r.ctx, r.who("noor"), id, r.clinic, wards(), time.Time{}, "before it is told")
+	r.must(err)
+	_, err = r.Identify(r.ctx, r.who("mira"), id, Subject{Customer: r.clinic, How: "by name"})
+	r.must(err)
+	_, err = r.Scope(r.ctx, r.who("mira"), id, wards(), false, "")
+	r.must(err)
+	_, err = r.SetSecrecy(r.ctx, r.who("mira"), id, SecrecySet{Basis: writ.TellBefore, Window: 7 * 24 * time.Hour, Reason: "no order of silence"})
+	r.must(err)
+	r.settled(id)
+	_, err = r.Approve(r.ctx, r.who("mira"), id, Limits{})
+	refused(t, err, ErrState)
+	_, err = r.Notify(r.ctx, r.who("mira"), id, noticeBefore)
+	r.must(err)
+	r.eventually("the notice is accepted", func() bool {
+		c, err := r.Case(r.ctx, id)
+		r.must(err)
+		return !c.Notices[0].Accepted.IsZero()
+	})
+	_, err = r.Approve(r.ctx, r.who("mira"), id, Limits{})
+	refused(t, err, ErrState)
+	r.clock.pass(8 * 24 * time.Hour)
+	r.minted(id, Limits{})
+	_, err = r.produced(id)
+	r.must(err)
+	opened := 0
+	for e, err := range r.Config.Gate.Journal(r.ctx, gate.Owner(r.clinic, r.session.Credential), gate.Use{Customer: r.clinic}, gate.JournalQuery{}) {
+		r.must(err)
+		if e.Reason == writ.ReasonWrit {
+			opened++
+		}
+	}
+	if opened != 1 {
+		t.Errorf("%d openings in the journal of a customer who is told, want 1", opened)
+	}
+}
