@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -42,7 +44,7 @@ type report struct {
 	rates   []*row
 	durable []string
 	claims  []claim
-	ledger  []claim // in a block of their own
+	own     map[string][]claim // of the tree's own benchmarks, a block for each part
 }
 
 func newReport() *report { return &report{} }
@@ -77,10 +79,13 @@ func (r *report) claim(what, figure, reach string, met bool) {
 	fmt.Printf("%s: %s (reach: %s) %s\n", what, figure, reach, mark)
 }
 
-// ledgerClaim notes a figure of the ledger.
-func (r *report) ledgerClaim(f figure, v float64) {
+// ownClaim notes a figure of the tree's own benchmarks.
+func (r *report) ownClaim(part string, f figure, v float64) {
 	c := claim{f.what, f.show(v), f.reach, f.met == nil || f.met(v)}
-	r.ledger = append(r.ledger, c)
+	if r.own == nil {
+		r.own = map[string][]claim{}
+	}
+	r.own[part] = append(r.own[part], c)
 	fmt.Printf("%s: %s %s\n", c.what, c.figure, mark(c))
 }
 
@@ -203,11 +208,11 @@ func (r *report) blocks() (all []block) {
 	if len(r.rates)+len(r.claims) > 0 {
 		all = append(all, block{"<!-- figures: written by make bench -->", "<!-- end of figures -->", r.markdown()})
 	}
-	if len(r.ledger) > 0 {
+	for _, part := range slices.Sorted(maps.Keys(r.own)) {
 		var b strings.Builder
 		b.WriteString(measured())
-		table(&b, r.ledger)
-		all = append(all, block{"<!-- ledger figures: written by make bench -->", "<!-- end of ledger figures -->", b.String()})
+		table(&b, r.own[part])
+		all = append(all, block{"<!-- " + part + " figures: written by make bench -->", "<!-- end of " + part + " figures -->", b.String()})
 	}
 	return all
 }
