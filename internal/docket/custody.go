@@ -31,7 +31,7 @@ type custodyRecord struct {
 	Envelope      json.RawMessage  `json:"envelope"`      // with their signatures (DSSE)
 	Commitments   []string         `json:"commitments"`   // names of the ledger's statements
 	ListSHA256    string           `json:"list_sha256"`
-	Objects       int64            `json:"objects"`
+	Objects       int64            `json:"objects"` // that the gate opened
 	Bytes         int64            `json:"bytes"`
 	Unwitnessed   bool             `json:"unwitnessed,omitempty"`
 	Exports       []custodyExport  `json:"not_enforced_by_the_gate,omitempty"`
@@ -74,7 +74,7 @@ func (d *Docket) custody(ctx context.Context, c *Case, s bag.Summary) ([]bag.Fil
 		V: 1, Case: c.ID, Reference: c.Demand.Reference, Instrument: c.Demand.Instrument, Authority: c.Demand.Issuer.Name,
 		Customer: c.Subject.Customer, Classes: c.Writ.Authority.Scope.Classes, Scope: c.Writ.Authority.Scope,
 		Authorisation: c.Draft.Payload, Envelope: c.Writ.Envelope, Commitments: []string{c.Writ.Statement, c.Opening.Statement},
-		ListSHA256: fmt.Sprintf("%x", c.Opening.List), Objects: s.Objects, Bytes: s.Bytes, Unwitnessed: c.Waiver != nil,
+		ListSHA256: fmt.Sprintf("%x", c.Opening.List), Objects: c.Opening.Objects, Bytes: c.Opening.Bytes, Unwitnessed: c.Waiver != nil,
 		Log: d.Origin, Program: "writ " + d.Release,
 	}
 	if o := c.order(); o != nil {
@@ -131,7 +131,10 @@ func (d *Docket) custodyPaper(c *Case, r custodyRecord, s bag.Summary, commitmen
 		}
 		paper.Steps = append(paper.Steps, letter.Step{At: step.At, Who: who, What: string(step.What)})
 	}
-	for p := range s.Each {
+	for p, err := range s.Each {
+		if err != nil {
+			return nil, err
+		}
 		bucket := p.Bucket
 		if folder, _, _ := strings.Cut(string(p.Key), "/"); bucket == "" && folder == exportFolder { // stands below
 			paper.Count, paper.Bytes = paper.Count-1, paper.Bytes-p.Size

@@ -8,6 +8,7 @@ import (
 	"writ"
 	"writ/internal/policy"
 	"writ/internal/records"
+	"writ/internal/vault"
 )
 
 // Intake is a demand as it comes in, with the files that came with it.
@@ -188,11 +189,10 @@ func (d *Docket) Scope(ctx context.Context, who Actor, id writ.CaseID, s policy.
 	if c.Subject == nil {
 		return nil, refuse(ErrState, "say first whose data it is")
 	}
-	found, err := d.Vault.Locate(ctx, c.Subject.Customer, s, nil)
+	total, err := d.inScope(ctx, c, s)
 	if err != nil {
 		return nil, err
 	}
-	total := found.Total()
 	return d.move(ctx, who, id, func(_ records.Tx, c *Case) ([]draft, error) {
 		if err := here(c); err != nil {
 			return nil, err
@@ -202,6 +202,21 @@ func (d *Docket) Scope(ctx context.Context, who Actor, id writ.CaseID, s policy.
 		}
 		return []draft{{kind: Scoped, body: Scoping{Scope: s, Objects: total.Versions, Bytes: total.Bytes, Reason: reason, Narrow: narrow}}}, nil
 	})
+}
+
+// inScope counts what is in a scope. What is preserved counts, whether or not
+// the customer still has it: it is what a writ opens.
+func (d *Docket) inScope(ctx context.Context, c *Case, s policy.Scope) (total vault.Amount, err error) {
+	if len(c.Preservations) == 0 || !s.Has(writ.ClassContent) {
+		found, err := d.Vault.Locate(ctx, c.Subject.Customer, s, nil)
+		return found.Total(), err
+	}
+	list, err := d.openable(ctx, c, s)
+	for _, i := range list {
+		total.Versions++
+		total.Bytes += i.Size
+	}
+	return total, err
 }
 
 // within refuses a scope that is wider than what was asked for.

@@ -109,20 +109,9 @@ func (d *Docket) producible(ctx context.Context, who Actor, id writ.CaseID) (*Ca
 // commitList fixes the exact list of what is opened: what is preserved and in
 // the writ's scope. It is committed to before any key is released.
 func (d *Docket) commitList(ctx context.Context, who Actor, c *Case) (*Case, error) {
-	scope := c.Writ.Authority.Scope
-	var list []policy.Item
-	if scope.Has(writ.ClassContent) {
-		for _, p := range c.Preservations {
-			err := d.preserved(ctx, p.ID, func(i policy.Item) error {
-				if scope.Covers(i) && !slices.ContainsFunc(list, func(have policy.Item) bool { return have.Blob == i.Blob }) {
-					list = append(list, i)
-				}
-				return nil
-			})
-			if err != nil {
-				return nil, err
-			}
-		}
+	list, err := d.openable(ctx, c, c.Writ.Authority.Scope)
+	if err != nil {
+		return nil, err
 	}
 	commit := policy.CommitOpening(c.ID, [32]byte(c.Writ.Digest), list)
 	bytes := commit.Body.Bytes
@@ -145,6 +134,27 @@ func (d *Docket) commitList(ctx context.Context, who Actor, c *Case) (*Case, err
 		}
 		return []draft{{kind: Opened, body: Opening{List: commit.Body.List, Objects: commit.Body.Objects, Bytes: bytes, Pieces: pieces, Statement: commit.ID}}}, nil
 	})
+}
+
+// openable is what a writ with a scope opens: what is preserved, and in scope.
+func (d *Docket) openable(ctx context.Context, c *Case, scope policy.Scope) (list []policy.Item, err error) {
+	if !scope.Has(writ.ClassContent) {
+		return nil, nil
+	}
+	have := map[writ.BlobID]bool{}
+	for _, p := range c.Preservations {
+		err := d.preserved(ctx, p.ID, func(i policy.Item) error {
+			if scope.Covers(i) && !have[i.Blob] {
+				have[i.Blob] = true
+				list = append(list, i)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
 }
 
 // preserved goes through what a preservation holds.

@@ -1,6 +1,9 @@
 package docket
 
 import (
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -192,5 +195,52 @@ func TestToldBefore(t *testing.T) {
 	}
 	if opened != 1 {
 		t.Errorf("%d openings in the journal of a customer who is told, want 1", opened)
+	}
+}
+
+// TestScopeCountsWhatIsPreserved: what the customer deleted or wrote over since
+// it was preserved is counted, so that the limits which follow from the count are
+// those of what a writ opens.
+func TestScopeCountsWhatIsPreserved(t *testing.T) {
+	r := newRig(t)
+	r.bucket("ward-seven", map[writ.ObjectKey]string{"letters/calder": "the fever is gone", "letters/moss": "come back in May"})
+	c, err := r.Receive(r.ctx, r.who("noor"), Intake{Demand: r.epoc(), Documents: []DocumentInput{{Kind: "order", Name: "epoc.pdf", Body: orderPDF}}})
+	r.must(err)
+	_, err = r.Preserve(r.ctx, r.who("noor"), c.ID, r.clinic, wards(), time.Time{}, "Article 10(1)")
+	r.must(err)
+	_, err = r.Vault.Delete(r.ctx, r.session, vault.DeleteInput{ObjectRef: vault.ObjectRef{Bucket: "ward-seven", Key: "letters/calder"}})
+	r.must(err)
+	_, err = r.Identify(r.ctx, r.who("mira"), c.ID, Subject{Customer: r.clinic, How: "the account's name"})
+	r.must(err)
+	c, err = r.Scope(r.ctx, r.who("mira"), c.ID, wards(), false, "")
+	r.must(err)
+	if c.Scoping.Objects != 2 || c.Scoping.Bytes != int64(len("the fever is gone")+len("come back in May")) {
+		t.Errorf("%d objects of %d bytes are in scope", c.Scoping.Objects, c.Scoping.Bytes)
+	}
+}
+
+// TestExportOfAnotherSystem: what Writ does not keep goes the same way, and
+// the package says which of it the gate did not enforce.
+func TestExportOfAnotherSystem(t *testing.T) {
+	r, id := ready(t)
+	export := "ticket;subject\n4711;letters do not print\n"
+	_, err := r.Export(r.ctx, r.who("mira"), id, DocumentInput{Kind: "export", Name: "tickets.csv", Body: []byte(export)}, "help desk", "counsel's query")
+	r.must(err)
+	r.minted(id, Limits{})
+	_, err = r.produced(id)
+	r.must(err)
+	folder, objects := r.unpacked(id)
+	if objects["not-enforced-by-the-gate/tickets.csv"] != export || objects["letters/moss"] != "come back in May" || len(objects) != 3 {
+		t.Errorf("the package holds %v", objects)
+	}
+	b, err := os.ReadFile(filepath.Join(folder, "custody.json"))
+	r.must(err)
+	var record custodyRecord
+	r.must(json.Unmarshal(b, &record))
+	if record.Objects != 2 || record.Bytes != int64(len("the fever is gone"+"come back in May")) {
+		t.Errorf("the chain of custody says that the gate opened %d objects of %d bytes", record.Objects, record.Bytes)
+	}
+	if len(record.Exports) != 1 || record.Exports[0].System != "help desk" {
+		t.Errorf("the export is not labelled: %+v", record.Exports)
 	}
 }
