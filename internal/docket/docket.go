@@ -108,6 +108,16 @@ func Open(ctx context.Context, c Config) (*Docket, error) {
 	if c.House.ReviewEvery == 0 {
 		c.House.ReviewEvery = 180 * 24 * time.Hour
 	}
+	// A letter without one of these could not be written, and a notice must not
+	// fail for that.
+	for _, field := range []*string{&c.Provider.Contact, &c.Provider.Signatory} {
+		if *field == "" {
+			*field = c.Provider.Name
+		}
+	}
+	if c.Provider.Language == "" {
+		c.Provider.Language = "en"
+	}
 	zone, err := time.LoadLocation(c.Provider.TimeZone)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read the provider's time zone: %w", err)

@@ -154,7 +154,7 @@ func (r *rig) open() {
 	r.Docket, err = Open(r.ctx, Config{
 		Records: r.records, Book: r.book, Law: l, Staff: people, Gate: r.gate, Vault: v, Notices: queue, Letters: letters, Key: key,
 		Packages: filepath.Join(r.dir, "packages"), Origin: "ledger.quayside.example", Release: "test", LogKey: r.log, Witnesses: policy.NoWitnesses,
-		Provider: Provider{Name: "Fjordhost", Country: "DE", TimeZone: "Europe/Berlin", Language: "en", Contact: "legal@fjordhost.example", Signatory: "Mira Lindqvist", Function: "Counsel"},
+		Provider: Provider{Name: "Fjordhost", Country: "DE", TimeZone: "Europe/Berlin"},
 		Now:      r.clock.now, Log: slog.New(slog.NewTextHandler(r.t.Output(), nil)),
 	})
 	r.must(err)
