@@ -85,11 +85,12 @@ type AuthorityPage struct {
 	Next        string      `json:"next,omitempty"`
 }
 
-type authorityPath struct {
+// AuthorityPath names an authority.
+type AuthorityPath struct {
 	Authority string `path:"authority"`
 }
 
-func (p authorityPath) id() writ.AuthorityID { return writ.AuthorityID(p.Authority) }
+func (p AuthorityPath) id() writ.AuthorityID { return writ.AuthorityID(p.Authority) }
 
 func (h office) authorities(a huma.API) {
 	s := h.Staff
@@ -111,7 +112,7 @@ func (h office) authorities(a huma.API) {
 			return answer(page, err)
 		})
 	huma.Register(a, huma.Operation{OperationID: "authority", Method: http.MethodGet, Path: "/api/v1/authorities/{authority}", Summary: "An authority"},
-		func(ctx context.Context, in *authorityPath) (*output[Authority], error) {
+		func(ctx context.Context, in *AuthorityPath) (*output[Authority], error) {
 			return h.authority(ctx, in.id(), nil, nil)
 		})
 	huma.Register(a, huma.Operation{OperationID: "add-authority", Method: http.MethodPost, Path: "/api/v1/authorities", Summary: "Add an authority; what it looks like is in the answer", DefaultStatus: http.StatusCreated},
@@ -121,7 +122,7 @@ func (h office) authorities(a huma.API) {
 		})
 	huma.Register(a, huma.Operation{OperationID: "change-authority", Method: http.MethodPut, Path: "/api/v1/authorities/{authority}", Summary: "Change an entry; the one before stays on record"},
 		func(ctx context.Context, in *struct {
-			authorityPath
+			AuthorityPath
 			Body AuthorityInput
 		}) (*output[Authority], error) {
 			warnings, err := s.ChangeAuthority(ctx, identity(ctx), in.id(), in.Body.Version, describe(in.Body))
@@ -130,7 +131,7 @@ func (h office) authorities(a huma.API) {
 	for name, do := range map[string]func(context.Context, staff.Identity, writ.AuthorityID, string) error{"suspend": s.Suspend, "resume": s.Resume} {
 		huma.Register(a, huma.Operation{OperationID: name + "-authority", Method: http.MethodPost, Path: "/api/v1/authorities/{authority}/" + name, Summary: "To " + name + " an authority, with the reason"},
 			func(ctx context.Context, in *struct {
-				authorityPath
+				AuthorityPath
 				Body ReasonInput
 			}) (*output[Authority], error) {
 				return h.authority(ctx, in.id(), nil, do(ctx, identity(ctx), in.id(), in.Body.Reason))
@@ -138,7 +139,7 @@ func (h office) authorities(a huma.API) {
 	}
 	huma.Register(a, huma.Operation{OperationID: "add-call-back", Method: http.MethodPost, Path: "/api/v1/authorities/{authority}/call-backs", Summary: "Add a call-back contact from an independent source, never from a demand"},
 		func(ctx context.Context, in *struct {
-			authorityPath
+			AuthorityPath
 			Body CallBack
 		}) (*output[Authority], error) {
 			_, err := s.AddCallBack(ctx, identity(ctx), in.id(), staff.CallBack{Phone: in.Body.Phone, Where: in.Body.Where, Source: in.Body.Source, Detail: in.Body.Detail})
@@ -146,7 +147,7 @@ func (h office) authorities(a huma.API) {
 		})
 	huma.Register(a, huma.Operation{OperationID: "add-authority-key", Method: http.MethodPost, Path: "/api/v1/authorities/{authority}/keys", Summary: "Add a key of an authority: of packages, or of its client"},
 		func(ctx context.Context, in *struct {
-			authorityPath
+			AuthorityPath
 			Body struct {
 				Kind staff.KeyKind `json:"kind" enum:"age,x509,tls-client"`
 				Text string        `json:"text" doc:"recipient, certificate in PEM, or SHA-256 of a client certificate"`
@@ -160,7 +161,7 @@ func (h office) authorities(a huma.API) {
 	} {
 		huma.Register(a, huma.Operation{OperationID: operationName(path), Method: http.MethodPost, Path: "/api/v1/authorities/{authority}/" + path, Summary: "Of an authority: " + operationName(path)},
 			func(ctx context.Context, in *struct {
-				authorityPath
+				AuthorityPath
 				Of string `path:"of"`
 			}) (*output[Authority], error) {
 				return h.authority(ctx, in.id(), nil, do(ctx, identity(ctx), in.id(), in.Of))

@@ -130,16 +130,20 @@ type Gap struct {
 	Until time.Time `json:"until"`
 }
 
-type personPath struct {
+// PersonPath names a person. Embedded types of parameters must be exported, or
+// huma passes them by.
+type PersonPath struct {
 	Person string `path:"person"`
 }
 
-type assignmentPath struct {
+// AssignmentPath names a role of a person.
+type AssignmentPath struct {
 	Person     string `path:"person"`
 	Assignment string `path:"assignment"`
 }
 
-type rolePath struct {
+// RolePath names a role.
+type RolePath struct {
 	Role string `path:"role"`
 }
 
@@ -168,7 +172,7 @@ func (h office) persons(a huma.API) {
 		})
 	huma.Register(a, huma.Operation{OperationID: "put-person", Method: http.MethodPut, Path: "/api/v1/persons/{person}", Summary: "Add a person, or change what is known of one"},
 		func(ctx context.Context, in *struct {
-			personPath
+			PersonPath
 			Body PersonInput
 		}) (*output[Person], error) {
 			p := staff.Profile{Name: in.Body.Name, Languages: in.Body.Languages, Company: in.Body.Company, Firm: in.Body.Firm}
@@ -185,12 +189,12 @@ func (h office) persons(a huma.API) {
 			return h.person(ctx, id, err)
 		})
 	huma.Register(a, huma.Operation{OperationID: "leave", Method: http.MethodPost, Path: "/api/v1/persons/{person}/leave", Summary: "A person leaves: all its roles and tokens end"},
-		func(ctx context.Context, in *personPath) (*output[Person], error) {
+		func(ctx context.Context, in *PersonPath) (*output[Person], error) {
 			return h.person(ctx, writ.Person(in.Person), s.Leave(ctx, identity(ctx), writ.Person(in.Person)))
 		})
 	huma.Register(a, huma.Operation{OperationID: "propose-role", Method: http.MethodPost, Path: "/api/v1/persons/{person}/roles", Summary: "Give a person a role: another operator confirms it"},
 		func(ctx context.Context, in *struct {
-			personPath
+			PersonPath
 			Body RoleInput
 		}) (*output[Person], error) {
 			_, err := s.Propose(ctx, identity(ctx), staff.Proposal{Person: writ.Person(in.Person), Role: in.Body.Role, For: in.Body.For, From: in.Body.From, Until: in.Body.Until})
@@ -203,7 +207,7 @@ func (h office) persons(a huma.API) {
 		},
 	} {
 		huma.Register(a, huma.Operation{OperationID: name + "-role", Method: http.MethodPost, Path: "/api/v1/persons/{person}/roles/{assignment}/" + name, Summary: "To " + name + " a role"},
-			func(ctx context.Context, in *assignmentPath) (*output[Person], error) {
+			func(ctx context.Context, in *AssignmentPath) (*output[Person], error) {
 				return h.person(ctx, writ.Person(in.Person), do(ctx, identity(ctx), writ.Person(in.Person), in.Assignment))
 			})
 	}
@@ -270,7 +274,7 @@ func (h office) tokens(a huma.API) {
 			return answer(out, nil)
 		})
 	huma.Register(a, huma.Operation{OperationID: "tokens", Method: http.MethodGet, Path: "/api/v1/persons/{person}/tokens", Summary: "A person's API tokens"},
-		func(ctx context.Context, in *personPath) (*output[[]Token], error) {
+		func(ctx context.Context, in *PersonPath) (*output[[]Token], error) {
 			if who := identity(ctx); who.Person != writ.Person(in.Person) {
 				if err := s.Require(ctx, who, "list-tokens", in.Person, writ.RoleOperator, writ.RoleAuditor); err != nil {
 					return nil, problem(err)
@@ -299,12 +303,12 @@ func (h office) tokens(a huma.API) {
 func (h office) rotas(a huma.API) {
 	s := h.Staff
 	huma.Register(a, huma.Operation{OperationID: "rota", Method: http.MethodGet, Path: "/api/v1/on-call/{role}", Summary: "Who is paged for a role, and when nobody would be"},
-		func(ctx context.Context, in *rolePath) (*output[Rota], error) {
+		func(ctx context.Context, in *RolePath) (*output[Rota], error) {
 			return answer(h.rota(ctx, writ.Role(in.Role)))
 		})
 	huma.Register(a, huma.Operation{OperationID: "set-rota", Method: http.MethodPut, Path: "/api/v1/on-call/{role}", Summary: "Set the order in which holders of a role are paged"},
 		func(ctx context.Context, in *struct {
-			rolePath
+			RolePath
 			Body struct {
 				Standing []writ.Person `json:"standing"`
 				Shifts   []Shift       `json:"shifts,omitempty"`
