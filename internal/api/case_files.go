@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,36 +33,51 @@ func documentID(text string) (id docket.DocumentID, err error) {
 
 // raw is an answer of bytes that are not shown in place: what authorities send
 // is downloaded, never rendered as a page of ours.
-func raw(name, media string, body io.Reader) *huma.StreamResponse {
+func raw(name, media string, body io.ReadCloser) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		hc.SetHeader("Content-Type", media)
-		hc.SetHeader("Content-Disposition", "attachment; filename*=UTF-8''"+url.PathEscape(name))
-		hc.SetHeader("X-Content-Type-Options", "nosniff")
-		hc.SetHeader("Content-Security-Policy", "sandbox; default-src 'none'")
-		io.Copy(hc.BodyWriter(), body)
-		if c, ok := body.(io.Closer); ok {
-			c.Close()
+		hc.SetHeader("Content-Disposition", attachment(name))
+		defer body.Close()
+		if _, err := io.Copy(hc.BodyWriter(), body); err != nil {
+			// Half a file must not look like one: the connection is cut.
+			panic(http.ErrAbortHandler)
 		}
 	}}
+}
+
+// attachment is the disposition of a file that is to be kept, never shown, in
+// whatever letters its sender named it (RFC 6266, RFC 8187).
+func attachment(name string) string {
+	return "attachment; filename*=UTF-8''" + strings.ReplaceAll(url.QueryEscape(name), "+", "%20")
 }
 
 func (h office) documents(a huma.API) {
 	huma.Register(a, huma.Operation{
 		OperationID: "attach", Method: http.MethodPost, Path: "/api/v1/cases/{case}/documents", Summary: "Attach a file: its bytes are the body",
-		DefaultStatus: http.StatusCreated, MaxBodyBytes: docket.MaxDocument + 1, BodyReadTimeout: 10 * time.Minute,
+		DefaultStatus: http.StatusCreated, RequestBody: streamBody("application/octet-stream"),
 	}, func(ctx context.Context, in *struct {
 		CasePath
-		Kind    string `query:"kind" enum:"order,form,certificate,correspondence,export,other" required:"true"`
-		Name    string `query:"name" required:"true"`
-		System  string `query:"system" doc:"of an export: where it is from"`
-		Note    string `query:"note" doc:"of an export"`
-		RawBody []byte `contentType:"application/octet-stream"`
+		Kind   string `query:"kind" enum:"order,form,certificate,correspondence,export,other" required:"true"`
+		Name   string `query:"name" required:"true"`
+		System string `query:"system" doc:"of an export: where it is from"`
+		Note   string `query:"note" doc:"of an export"`
+		Input  stream
 	}) (*output[Case], error) {
 		id, err := in.id()
 		if err != nil {
 			return nil, err
 		}
-		file := docket.DocumentInput{Kind: in.Kind, Name: in.Name, Body: in.RawBody}
+		body, err := io.ReadAll(io.LimitReader(in.Input.body, docket.MaxDocument+1))
+		if err != nil {
+			return nil, &Problem{Status: http.StatusRequestTimeout, Title: "Request Timeout", Detail: "the file did not arrive whole; nothing was kept"}
+		}
+		if len(body) > docket.MaxDocument {
+			return nil, &Problem{
+				Status: http.StatusRequestEntityTooLarge, Title: "Request Entity Too Large", Code: "too-large",
+				Detail: fmt.Sprintf("the document has more than %d bytes; nothing was kept", docket.MaxDocument), Hint: "attach it in parts",
+			}
+		}
+		file := docket.DocumentInput{Kind: in.Kind, Name: in.Name, Body: body}
 		if in.Kind == "export" {
 			return h.moved(h.Docket.Export(ctx, actor(ctx), id, file, in.System, in.Note))
 		}
@@ -84,7 +100,7 @@ func (h office) documents(a huma.API) {
 			if err != nil {
 				return nil, problem(err)
 			}
-			return raw(doc.Name, "application/octet-stream", strings.NewReader(string(body))), nil
+			return raw(doc.Name, "application/octet-stream", io.NopCloser(bytes.NewReader(body))), nil
 		})
 	huma.Register(a, huma.Operation{OperationID: "write-letter", Method: http.MethodPost, Path: "/api/v1/cases/{case}/letters", Summary: "Write a letter or form from a template, as text and PDF, and attach it"},
 		func(ctx context.Context, in *struct {
@@ -189,7 +205,7 @@ func DeliveryHandler(d *docket.Docket) http.Handler {
 	mux.HandleFunc("GET "+DeliveryPath+"{case}", func(w http.ResponseWriter, r *http.Request) { offered(d, w, r) })
 	mux.HandleFunc("GET "+DeliveryPath+"{case}/{file}", func(w http.ResponseWriter, r *http.Request) { fetched(d, w, r) })
 	mux.HandleFunc("POST "+DeliveryPath+"{case}/receipt", func(w http.ResponseWriter, r *http.Request) { collected(d, w, r) })
-	return mux
+	return patient(mux)
 }
 
 // collector is who asks, by what it shows.
@@ -209,7 +225,12 @@ func noDelivery(w http.ResponseWriter) {
 }
 
 func offered(d *docket.Docket, w http.ResponseWriter, r *http.Request) {
-	p, times, until, err := d.Volumes(r.Context(), writ.CaseID(r.PathValue("case")), collector(r))
+	id, err := writ.ParseCaseID(r.PathValue("case"))
+	if err != nil {
+		noDelivery(w)
+		return
+	}
+	p, times, until, err := d.Volumes(r.Context(), id, collector(r))
 	if err != nil {
 		noDelivery(w)
 		return
@@ -222,8 +243,19 @@ func offered(d *docket.Docket, w http.ResponseWriter, r *http.Request) {
 }
 
 func fetched(d *docket.Docket, w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("file")
-	f, err := d.Fetch(r.Context(), writ.CaseID(r.PathValue("case")), collector(r), name, func(size int64) (int64, error) { return asked(r.Header.Get("Range"), size) })
+	name, who := r.PathValue("file"), collector(r)
+	id, err := writ.ParseCaseID(r.PathValue("case"))
+	if err != nil {
+		noDelivery(w)
+		return
+	}
+	p, _, _, err := d.Volumes(r.Context(), id, who)
+	if err != nil {
+		noDelivery(w)
+		return
+	}
+	wanted := ranged(r, tag(p.Volumes, name), w.Header())
+	f, err := d.Fetch(r.Context(), id, who, name, func(size int64) (int64, error) { return asked(r.Method, wanted, size) })
 	if err != nil {
 		if !errors.Is(err, docket.ErrDelivery) {
 			refuse(w, &Problem{Status: http.StatusInternalServerError, Title: "Internal Server Error", Detail: "the package cannot be read; ask the provider"})
@@ -234,14 +266,43 @@ func fetched(d *docket.Docket, w http.ResponseWriter, r *http.Request) {
 	}
 	defer f.Close()
 	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("Content-Disposition", "attachment; filename*=UTF-8''"+url.PathEscape(name))
-	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Disposition", attachment(name))
 	http.ServeContent(w, r, "", time.Time{}, f)
 }
 
+// tag is the entity tag of a volume, so that a download that was cut off can go
+// on; "" for the files that describe the package.
+func tag(volumes []docket.ProducedVolume, name string) string {
+	for _, v := range volumes {
+		if v.Name == name {
+			return `"` + v.SHA256 + `"`
+		}
+	}
+	return ""
+}
+
+// ranged is the range that a request is for, "" for all of the file. What is
+// counted must be what is given: a condition that net/http would judge after
+// the counting (If-Range with another tag makes it send everything) is judged
+// here, and the headers of the request are made to say the same.
+func ranged(r *http.Request, tag string, answer http.Header) string {
+	if tag != "" {
+		answer.Set("ETag", tag)
+	}
+	if when := r.Header.Get("If-Range"); when != "" && when != tag {
+		r.Header.Del("Range")
+	}
+	r.Header.Del("If-Range")
+	return r.Header.Get("Range")
+}
+
 // asked is how many bytes a request is for: of one range at most (RFC 9110,
-// section 14). Several at once are no way to fetch a package.
-func asked(header string, size int64) (int64, error) {
+// section 14). Several at once are no way to fetch a package. Who asks for the
+// headers alone gets no bytes.
+func asked(method, header string, size int64) (int64, error) {
+	if method == http.MethodHead {
+		return 0, nil
+	}
 	if header == "" {
 		return size, nil
 	}
@@ -271,9 +332,14 @@ func asked(header string, size int64) (int64, error) {
 }
 
 func collected(d *docket.Docket, w http.ResponseWriter, r *http.Request) {
+	id, err := writ.ParseCaseID(r.PathValue("case"))
+	if err != nil {
+		noDelivery(w)
+		return
+	}
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 4096))
 	if err == nil {
-		err = d.Receipt(r.Context(), writ.CaseID(r.PathValue("case")), collector(r), string(text))
+		err = d.Receipt(r.Context(), id, collector(r), string(text))
 	}
 	if err != nil {
 		noDelivery(w)

@@ -129,6 +129,40 @@ func (h office) cases(a huma.API) {
 		func(context.Context, *none) (*output[LawState], error) {
 			return answer(LawState{h.Law.Packs(), h.Law.Instruments()}, nil)
 		})
+	huma.Register(a, huma.Operation{OperationID: "instrument", Method: http.MethodGet, Path: "/api/v1/law/{instrument}", Summary: "One instrument in full: who may issue it, what it reaches, deadlines, secrecy, answers, forms, questions"},
+		func(_ context.Context, in *struct {
+			Instrument string `path:"instrument"`
+		}) (*output[InstrumentState], error) {
+			out, ok := InstrumentOf(h.Law, writ.Instrument(in.Instrument), law.Provider{Country: h.Docket.Provider.Country, TimeZone: h.Docket.Provider.TimeZone}, h.Now())
+			if !ok {
+				return nil, &Problem{Status: http.StatusNotFound, Title: "Not Found", Code: "no-instrument", Detail: "no pack knows this instrument", Hint: "writ law lists them"}
+			}
+			return answer(out, nil)
+		})
+}
+
+// InstrumentState is one instrument in full.
+type InstrumentState struct {
+	law.Instrument
+	Questions       []law.Question `json:"questions" doc:"what the rules ask counsel"`
+	Clocks          []law.Clock    `json:"clocks" doc:"as they would run for a demand received now"`
+	EmergencyClocks []law.Clock    `json:"emergency_clocks" doc:"the same for an emergency"`
+}
+
+// InstrumentOf tells all that packs know of an instrument.
+func InstrumentOf(l *law.Law, id writ.Instrument, p law.Provider, now time.Time) (InstrumentState, bool) {
+	i, ok := l.Instrument(id)
+	if !ok {
+		return InstrumentState{}, false
+	}
+	d := law.Demand{Instrument: id, Provider: p, Received: now, Signed: now, Order: true}
+	for _, c := range i.Classes {
+		d.Classes = append(d.Classes, c.Class)
+	}
+	out := InstrumentState{Instrument: i, Questions: l.Questions(id), Clocks: l.Clocks(d, nil, now)}
+	d.Emergency = true
+	out.EmergencyClocks = l.Clocks(d, nil, now)
+	return out, true
 }
 
 // LawState is what law packs are in force.

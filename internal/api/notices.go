@@ -2,8 +2,8 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -11,6 +11,7 @@ import (
 	"writ"
 	"writ/internal/notice"
 	"writ/internal/records"
+	"writ/internal/staff"
 )
 
 // CustomerContact is how a customer is told.
@@ -47,6 +48,21 @@ type NoticeDelivery struct {
 	Alarmed  bool            `json:"alarmed,omitempty"`
 }
 
+// NoticeMessage is a message whole. Its files are what the customer gets; they
+// are named here, and lie in the case.
+type NoticeMessage struct {
+	NoticeState
+	Text  string       `json:"text,omitempty"`
+	Files []NoticeFile `json:"files,omitempty"`
+}
+
+// NoticeFile is a file that goes with a message.
+type NoticeFile struct {
+	Name string `json:"name"`
+	MIME string `json:"mime"`
+	Size int    `json:"size"`
+}
+
 // NoticePage is a page of messages.
 type NoticePage struct {
 	Notices []NoticeState `json:"notices"`
@@ -61,20 +77,49 @@ func (h office) notices(a huma.API) {
 			After string `query:"after"`
 			Limit int    `query:"limit" minimum:"0" maximum:"1000"`
 		}) (*output[NoticePage], error) {
-			if err := h.Docket.Sees(ctx, actor(ctx), "view-notices", in.Case); err != nil {
+			var id writ.CaseID
+			if in.Case != "" {
+				var err error
+				if id, err = (CasePath{in.Case}).id(); err != nil {
+					return nil, err
+				}
+			}
+			if err := h.Docket.Sees(ctx, actor(ctx), "view-notices", string(id)); err != nil {
 				return nil, problem(err)
 			}
-			list, next, err := h.Notices.List(ctx, notice.Filter{Case: writ.CaseID(strings.ToUpper(in.Case)), State: notice.State(in.State), After: in.After, Limit: in.Limit})
+			list, next, err := h.Notices.List(ctx, notice.Filter{Case: id, State: notice.State(in.State), After: in.After, Limit: in.Limit})
 			page := NoticePage{Notices: []NoticeState{}, Next: next}
 			for _, s := range list {
 				page.Notices = append(page.Notices, noticeOf(s))
 			}
 			return answer(page, err)
 		})
+	huma.Register(a, huma.Operation{OperationID: "notice", Method: http.MethodGet, Path: "/api/v1/notices/message", Summary: "A message whole, and how far it is"},
+		func(ctx context.Context, in *struct {
+			ID string `query:"id" required:"true" maxLength:"200"`
+		}) (*output[NoticeMessage], error) {
+			status, err := h.Notices.Status(ctx, in.ID)
+			if err != nil {
+				return nil, problem(err)
+			}
+			if err := h.Docket.Sees(ctx, actor(ctx), "view-notice", string(status.Message.Case)); err != nil {
+				return nil, problem(err)
+			}
+			out := NoticeMessage{NoticeState: noticeOf(status)}
+			m, err := h.Notices.Message(ctx, in.ID)
+			if errors.Is(err, notice.ErrUnknown) { // erased: its state is left
+				return answer(out, nil)
+			}
+			out.Text = m.Text
+			for _, f := range m.Attachments {
+				out.Files = append(out.Files, NoticeFile{f.Name, f.MIME, len(f.Body)})
+			}
+			return answer(out, err)
+		})
 	huma.Register(a, huma.Operation{OperationID: "cancel-notice", Method: http.MethodPost, Path: "/api/v1/notices/cancel", Summary: "Take back a message that nobody has accepted yet", DefaultStatus: http.StatusNoContent},
 		func(ctx context.Context, in *struct {
 			Body struct {
-				ID string `json:"id"`
+				ID string `json:"id" minLength:"1" maxLength:"200"`
 			}
 		}) (*none, error) {
 			if err := h.Docket.MayCancel(ctx, actor(ctx), in.Body.ID); err != nil {
@@ -84,7 +129,7 @@ func (h office) notices(a huma.API) {
 		})
 	huma.Register(a, huma.Operation{OperationID: "contacts", Method: http.MethodGet, Path: "/api/v1/customers/{customer}/contacts", Summary: "How a customer is told"},
 		func(ctx context.Context, in *CustomerPath) (*output[[]CustomerContact], error) {
-			id, err := h.customerFor(ctx, in.Customer)
+			id, err := h.customerFor(ctx, in.Customer, "view-contacts")
 			if err != nil {
 				return nil, problem(err)
 			}
@@ -97,7 +142,7 @@ func (h office) notices(a huma.API) {
 				Contacts []CustomerContact `json:"contacts"`
 			}
 		}) (*output[[]CustomerContact], error) {
-			id, err := h.customerFor(ctx, in.Customer)
+			id, err := h.customerFor(ctx, in.Customer, "set-contacts")
 			if err != nil {
 				return nil, problem(err)
 			}
@@ -117,7 +162,7 @@ func (h office) notices(a huma.API) {
 			After string `query:"after"`
 			Limit int    `query:"limit" minimum:"0" maximum:"1000"`
 		}) (*output[InboxPage], error) {
-			id, err := h.customerFor(ctx, in.Customer)
+			id, err := h.customerFor(ctx, in.Customer, "view-inbox")
 			if err != nil {
 				return nil, problem(err)
 			}
@@ -133,7 +178,7 @@ func (h office) notices(a huma.API) {
 			CustomerPath
 			ID string `query:"id" required:"true"`
 		}) (*output[InboxMessage], error) {
-			id, err := h.customerFor(ctx, in.Customer)
+			id, err := h.customerFor(ctx, in.Customer, "view-inbox")
 			if err != nil {
 				return nil, problem(err)
 			}
@@ -181,13 +226,18 @@ type InboxFile struct {
 }
 
 // customerFor finds the customer whose contacts and inbox the operator keeps
-// for it: who holds a role in cases, or none at all, does not.
-func (h office) customerFor(ctx context.Context, name string) (writ.CustomerID, error) {
+// for it: who holds a role in cases does not. It is in the audit trail first:
+// whoever changes a contact decides who learns of a demand.
+func (h office) customerFor(ctx context.Context, name, act string) (writ.CustomerID, error) {
+	who := identity(ctx)
+	if err := h.Staff.Require(ctx, who, act, "", writ.RoleOperator); err != nil {
+		return "", err
+	}
 	c, err := h.Vault.Customer(ctx, name)
 	if err != nil {
 		return "", err
 	}
-	return c.ID, h.Staff.Require(ctx, identity(ctx), "keep-contacts", string(c.ID), writ.RoleOperator)
+	return c.ID, h.Staff.Append(ctx, staff.Entry{Who: who.Person, By: "token " + who.Token, Act: act, Object: string(c.ID), Addr: who.Addr})
 }
 
 func (h office) contacts(ctx context.Context, id writ.CustomerID, secrets map[string]string) ([]CustomerContact, error) {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,7 +37,7 @@ type Office struct {
 	Vault   *vault.Vault
 	Version string
 	Now     func() time.Time
-	Log     *slog.Logger
+	Log     *slog.Logger // nil is silence
 }
 
 // OfficePath is below what the office's operations lie.
@@ -45,16 +46,21 @@ const OfficePath = "/api/"
 // OfficeHandler serves the office. Its description (OpenAPI 3.1) is at
 // /api/openapi.json.
 func OfficeHandler(o Office) http.Handler {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	mux := http.NewServeMux()
 	cfg := huma.DefaultConfig("Writ office", o.Version)
 	cfg.OpenAPIPath = OfficePath + "openapi"
 	cfg.DocsPath, cfg.SchemasPath, cfg.CreateHooks = "", "", nil
 	cfg.Info.Description = "Cases, staff, authorities, custodians, notices and reports of a Writ server. Every operation takes an API token: Authorization: Bearer writ_…"
 	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
+	cfg.Info.Description += " Errors are problems as RFC 9457 has them. docs/office.md is the manual."
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
 	cfg.Security = []map[string][]string{{"token": {}}}
 	a := humago.New(mux, cfg)
 	h := office{o}
+	a.UseMiddleware(h.permitted)
 	h.cases(a)
 	h.moves(a)
 	h.writs(a)
@@ -64,7 +70,8 @@ func OfficeHandler(o Office) http.Handler {
 	h.authorities(a)
 	h.notices(a)
 	h.reports(a)
-	return h.authenticated(mux)
+	describePowers(a.OpenAPI())
+	return patient(h.authenticated(mux))
 }
 
 // schemaName names a type in the description by its room too, unless it is this
@@ -86,21 +93,31 @@ type office struct{ Office }
 
 type identityKey struct{}
 
+// described is where the description is, for anybody.
+var described = []string{OfficePath + "openapi.json", OfficePath + "openapi.yaml"}
+
+var errNoToken = errors.New("no token")
+
 // authenticated lets in who shows a valid token. Over the socket, without one,
 // it is the operator's account, which administers staff and sees no case. The
 // description is for anybody.
 func (h office) authenticated(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, OfficePath+"openapi") {
+		if slices.Contains(described, r.URL.Path) {
 			next.ServeHTTP(w, r)
 			return
 		}
 		who, err := h.identify(r)
-		if err != nil {
+		switch {
+		case errors.Is(err, staff.ErrToken), errors.Is(err, errNoToken), errors.Is(err, staff.ErrBootstrap):
 			refuse(w, &Problem{
 				Status: http.StatusUnauthorized, Title: "Unauthorized", Code: "token", Detail: "this takes a valid API token",
 				Hint: "writ token issue makes one; WRIT_TOKEN or --token-file gives it to the command line",
 			})
+			return
+		case err != nil: // the records, not the token
+			h.Log.Error("a token could not be looked at", "error", err.Error())
+			refuse(w, &Problem{Status: http.StatusInternalServerError, Title: "Internal Server Error", Detail: "the token could not be looked at; try again"})
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), identityKey{}, who)))
@@ -113,11 +130,15 @@ func (h office) identify(r *http.Request) (staff.Identity, error) {
 	account, onSocket := r.Context().Value(peerKey{}).(string)
 	switch {
 	case bearer:
-		return h.Staff.Authenticate(r.Context(), strings.TrimSpace(token), remote(r), h.Now())
+		who, err := h.Staff.Authenticate(r.Context(), strings.TrimSpace(token), remote(r), h.Now())
+		if err == nil && onSocket {
+			who.Account = account
+		}
+		return who, err
 	case header == "" && onSocket:
 		return h.Staff.Socket(r.Context(), account)
 	}
-	return staff.Identity{}, errors.New("no token")
+	return staff.Identity{}, errNoToken
 }
 
 // remote is the client's address; invalid over the socket.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/netip"
 	"time"
@@ -136,6 +137,12 @@ type PersonPath struct {
 	Person string `path:"person"`
 }
 
+// RegisterInput takes down a token that its owner made: only its hash is given.
+type RegisterInput struct {
+	TokenInput
+	Registration string `json:"registration" doc:"as writ token new prints it: the token's id and its hash, ID:HEX"`
+}
+
 // AssignmentPath names a role of a person.
 type AssignmentPath struct {
 	Person     string `path:"person"`
@@ -166,7 +173,7 @@ func (h office) persons(a huma.API) {
 			}
 			out := make([]Person, 0, len(all))
 			for _, p := range all {
-				out = append(out, personOf(p))
+				out = append(out, personFor(identity(ctx), p))
 			}
 			return answer(out, nil)
 		})
@@ -181,9 +188,10 @@ func (h office) persons(a huma.API) {
 			}
 			id := writ.Person(in.Person)
 			_, err := s.Person(ctx, id)
-			if err == nil {
+			switch {
+			case err == nil:
 				err = s.SetProfile(ctx, identity(ctx), id, p)
-			} else {
+			case errors.Is(err, staff.ErrNotFound):
 				err = s.AddPerson(ctx, identity(ctx), id, p)
 			}
 			return h.person(ctx, id, err)
@@ -255,15 +263,11 @@ type Me struct {
 
 func (h office) tokens(a huma.API) {
 	s := h.Staff
-	huma.Register(a, huma.Operation{OperationID: "issue-token", Method: http.MethodPost, Path: "/api/v1/tokens", Summary: "Issue an API token", DefaultStatus: http.StatusCreated},
+	huma.Register(a, huma.Operation{OperationID: "issue-token", Method: http.MethodPost, Path: "/api/v1/tokens", Summary: "Make another token for yourself, never wider than the one at hand; its secret is told once", DefaultStatus: http.StatusCreated},
 		func(ctx context.Context, in *struct{ Body TokenInput }) (*output[Token], error) {
-			q := staff.TokenRequest{Person: in.Body.Person, Roles: in.Body.Roles, Label: in.Body.Label, Life: time.Duration(in.Body.Days) * 24 * time.Hour}
-			for _, text := range in.Body.From {
-				prefix, err := netip.ParsePrefix(text)
-				if err != nil {
-					return nil, &Problem{Status: http.StatusUnprocessableEntity, Title: "Unprocessable Entity", Detail: "an address range is a CIDR, such as 192.0.2.0/24"}
-				}
-				q.CIDRs = append(q.CIDRs, prefix)
+			q, err := in.Body.request()
+			if err != nil {
+				return nil, err
 			}
 			secret, t, err := s.IssueToken(ctx, identity(ctx), q)
 			if err != nil {
@@ -272,6 +276,19 @@ func (h office) tokens(a huma.API) {
 			out := tokenOf(t)
 			out.Secret = secret
 			return answer(out, nil)
+		})
+	huma.Register(a, huma.Operation{OperationID: "register-token", Method: http.MethodPost, Path: "/api/v1/tokens/register", Summary: "Register a token that its owner made: a second operator confirms it", DefaultStatus: http.StatusCreated},
+		func(ctx context.Context, in *struct{ Body RegisterInput }) (*output[Token], error) {
+			q, err := in.Body.request()
+			if err != nil {
+				return nil, err
+			}
+			reg, err := staff.ParseRegistration(in.Body.Registration)
+			if err != nil {
+				return nil, problem(err)
+			}
+			t, err := s.RegisterToken(ctx, identity(ctx), q, reg)
+			return answer(tokenOf(t), err)
 		})
 	huma.Register(a, huma.Operation{OperationID: "tokens", Method: http.MethodGet, Path: "/api/v1/persons/{person}/tokens", Summary: "A person's API tokens"},
 		func(ctx context.Context, in *PersonPath) (*output[[]Token], error) {
@@ -298,6 +315,18 @@ func (h office) tokens(a huma.API) {
 		func(ctx context.Context, in *tokenPath) (*none, error) {
 			return done(s.RevokeToken(ctx, identity(ctx), in.Token))
 		})
+}
+
+func (in TokenInput) request() (staff.TokenRequest, error) {
+	q := staff.TokenRequest{Person: in.Person, Roles: in.Roles, Label: in.Label, Life: time.Duration(in.Days) * 24 * time.Hour}
+	for _, text := range in.From {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return q, &Problem{Status: http.StatusUnprocessableEntity, Title: "Unprocessable Entity", Detail: "an address range is a CIDR, such as 192.0.2.0/24"}
+		}
+		q.CIDRs = append(q.CIDRs, prefix)
+	}
+	return q, nil
 }
 
 func (h office) rotas(a huma.API) {
@@ -351,7 +380,7 @@ func (h office) person(ctx context.Context, id writ.Person, err error) (*output[
 		return nil, problem(err)
 	}
 	p, err := h.Staff.Person(ctx, id)
-	return answer(personOf(p), err)
+	return answer(personFor(identity(ctx), p), err)
 }
 
 // done answers without a body.
@@ -362,10 +391,14 @@ func done(err error) (*none, error) {
 	return nil, nil
 }
 
-func personOf(p staff.Person) Person {
+// personFor shows a person to another. Where somebody is paged is for
+// themselves and for operators: the address of a webhook may be its secret.
+func personFor(who staff.Identity, p staff.Person) Person {
 	out := Person{ID: p.ID, Name: p.Name, Languages: p.Languages, Company: p.Company, Firm: p.Firm, Joined: p.Joined, Left: p.Left, Assignments: []Assignment{}}
-	for _, c := range p.Contacts {
-		out.Contacts = append(out.Contacts, StaffContact{c.Kind, c.To})
+	if who.Person == p.ID || who.Has(writ.RoleOperator) || who.Person == "" {
+		for _, c := range p.Contacts {
+			out.Contacts = append(out.Contacts, StaffContact{c.Kind, c.To})
+		}
 	}
 	for _, a := range p.Assignments {
 		out.Assignments = append(out.Assignments, Assignment{a.ID, a.Person, a.Role, a.For, a.From, a.Until, a.ProposedBy, a.DecidedBy, a.DecidedAt, a.Refused, a.EndedAt})

@@ -13,6 +13,7 @@ import (
 	"writ/internal/gate"
 	"writ/internal/notice"
 	"writ/internal/policy"
+	"writ/internal/report"
 	"writ/internal/seal"
 	"writ/internal/staff"
 	"writ/internal/vault"
@@ -89,6 +90,7 @@ var kinds = []struct {
 	{policy.ErrExpired, http.StatusConflict, "expired", "approve anew"},
 	{policy.ErrForm, http.StatusUnprocessableEntity, "form", ""},
 	{seal.ErrRecipient, http.StatusUnprocessableEntity, "journal-key", "writ journal keygen FILE makes one"},
+	{report.ErrImport, http.StatusUnprocessableEntity, "import", "docs/reports.md has the format; what was read before that line is kept, and the file can be imported again"},
 	{errNoLedger, http.StatusConflict, "no-ledger", "start it with writ serve --data DIR"},
 	{errConfirm, http.StatusUnprocessableEntity, "not-confirmed", "confirm with the customer's name, exactly"},
 	{errRelative, http.StatusUnprocessableEntity, "relative-path", ""},

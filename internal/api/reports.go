@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -64,11 +66,15 @@ func (h office) reports(a huma.API) {
 		})
 	huma.Register(a, huma.Operation{
 		OperationID: "import", Method: http.MethodPost, Path: "/api/v1/import", Summary: "Enter demands from a file of the import format",
-		MaxBodyBytes: maxImport, BodyReadTimeout: time.Hour,
-	}, func(ctx context.Context, in *struct {
-		RawBody []byte `contentType:"application/jsonl"`
-	}) (*output[Imported], error) {
-		r, err := h.Docket.Import(ctx, actor(ctx), bytes.NewReader(in.RawBody))
+		RequestBody: streamBody("application/jsonl"), MaxBodyBytes: maxImport,
+	}, func(ctx context.Context, in *struct{ Input stream }) (*output[Imported], error) {
+		r, err := h.Docket.Import(ctx, actor(ctx), http.MaxBytesReader(nil, io.NopCloser(in.Input.body), maxImport))
+		if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
+			err = &Problem{
+				Status: http.StatusRequestEntityTooLarge, Title: "Request Entity Too Large", Code: "too-large",
+				Detail: fmt.Sprintf("an import has at most %d bytes; what came before is kept", maxImport), Hint: "split the file, and import the rest",
+			}
+		}
 		return answer(Imported{r.Historic, r.Open, r.Known}, err)
 	})
 }

@@ -1,0 +1,111 @@
+package api
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"writ"
+)
+
+var (
+	inCases  = []writ.Role{writ.RoleIntake, writ.RoleCounsel, writ.RoleCustodian, writ.RoleProduction}
+	entry    = []writ.Role{writ.RoleIntake, writ.RoleCounsel}
+	counsel  = []writ.Role{writ.RoleCounsel}
+	signers  = []writ.Role{writ.RoleCustodian}
+	packers  = []writ.Role{writ.RoleProduction}
+	keepers  = []writ.Role{writ.RoleOperator}
+	watchers = []writ.Role{writ.RoleOperator, writ.RoleAuditor}
+	// anybody is every valid token: the room behind it tells its own from others,
+	// such as a person's own tokens.
+	anybody = []writ.Role{}
+)
+
+// powers says which operation takes which role. It is looked at before anything
+// of the request is read, so that who may not do something learns nothing of a
+// case by trying; the rooms behind look again, and know separation of duties.
+// An operation that is not here is refused to everybody.
+var powers = map[string][]writ.Role{
+	"receive": entry, "cases": inCases, "case": inCases, "case-events": inCases, "verify-case": inCases, "rehearsed": inCases,
+	"identify": inCases, "locate": inCases, "law": anybody, "instrument": anybody, "import": entry,
+
+	"amend-case": entry, "authenticate-case": entry, "identify-case": counsel, "scope-case": counsel, "preserve-case": entry,
+	"extend-case": entry, "unpreserve-case": counsel, "facts-case": counsel, "review-case": counsel, "determine-case": inCases,
+	"second-case": inCases, "secrecy-case": counsel, "lift-case": counsel, "clock-case": entry, "reply-case": counsel,
+	"notify-case": counsel, "confirm-case": {writ.RoleProduction, writ.RoleIntake, writ.RoleCounsel}, "close-case": counsel,
+
+	"approve-case": counsel, "draft-case": counsel, "sign-case": signers, "decline-case": signers, "waive-case": counsel,
+	"to-sign": inCases, "custodians": anybody,
+	// A set of custodians counts by its signatures, not by who brings it.
+	"set-custodians": {writ.RoleIntake, writ.RoleCounsel, writ.RoleCustodian, writ.RoleProduction, writ.RoleOperator},
+
+	"attach": entry, "document": inCases, "write-letter": entry, "produce": packers, "deliver": packers, "package": packers,
+
+	"whoami": anybody, "persons": anybody, "put-person": anybody, "leave": keepers, "propose-role": anybody, "confirm-role": keepers,
+	"decline-role": keepers, "end-role": anybody, "issue-token": anybody, "register-token": anybody, "tokens": anybody,
+	"confirm-token": keepers, "revoke-token": anybody, "rota": anybody, "set-rota": {writ.RoleOperator, writ.RoleCounsel},
+	"audit": watchers, "verify-audit": watchers,
+
+	"authorities": anybody, "authority": anybody, "add-authority": entry, "change-authority": entry, "suspend-authority": entry,
+	"resume-authority": counsel, "add-call-back": entry, "verify-call-backs": entry, "remove-call-backs": entry,
+	"add-authority-key": entry, "verify-keys": entry, "revoke-keys": entry,
+
+	"notices": inCases, "notice": inCases, "cancel-notice": counsel,
+	"contacts": keepers, "set-contacts": keepers, "inbox": keepers, "read-inbox": keepers,
+
+	"report": append(slices.Clone(inCases), writ.RoleAuditor), "publish-report": {writ.RoleCounsel, writ.RoleAuditor},
+}
+
+// permitted lets an operation go on for who holds a role that it takes. The
+// refusal is in the audit trail before it is told.
+func (h office) permitted(hc huma.Context, next func(huma.Context)) {
+	name := hc.Operation().OperationID
+	_, w := humago.Unwrap(hc)
+	if roles, known := powers[name]; !known || len(roles) > 0 {
+		if err := h.Staff.Require(hc.Context(), identity(hc.Context()), name, object(hc), roles...); err != nil {
+			refuse(w, problem(err))
+			return
+		}
+	}
+	if p := fits(hc); p != nil {
+		refuse(w, p)
+		return
+	}
+	next(hc)
+}
+
+// object is what the audit trail says a refused request was about: a case, and
+// no text that anybody could put there.
+func object(hc huma.Context) string {
+	id, err := writ.ParseCaseID(strings.ToUpper(hc.Param("case")))
+	if err != nil {
+		return ""
+	}
+	return string(id)
+}
+
+// describePowers writes into the description who may do what.
+func describePowers(d *huma.OpenAPI) {
+	for path := range maps.Values(d.Paths) {
+		for _, op := range []*huma.Operation{path.Get, path.Put, path.Post, path.Delete} {
+			if op == nil {
+				continue
+			}
+			op.Description = "Any valid token."
+			if roles := powers[op.OperationID]; len(roles) > 0 {
+				op.Description = "Takes one of the roles: " + joined(roles) + "."
+			}
+		}
+	}
+}
+
+func joined(roles []writ.Role) string {
+	names := make([]string, len(roles))
+	for i, r := range roles {
+		names[i] = string(r)
+	}
+	return strings.Join(names, ", ")
+}
