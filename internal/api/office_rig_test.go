@@ -306,9 +306,9 @@ func (h *house) kept() map[string]string {
 			k := string(e.Key)
 			start = append(bytes.Clone(e.Key), 0)
 			// "A": the staff's records; e, i, q and s are the trail, u the uses.
-			// "D" is the docket's, "N" the notices', "V" the vault's. The log goes
+			// "D" is the docket's, "N" the notices', "V" the vault's. The log ("l") goes
 			// on by itself, at one pace.
-			if len(k) > 1 && k[0] == 'A' && strings.ContainsRune("eiqsu", rune(k[1])) || k[0] == 'L' {
+			if len(k) > 1 && k[0] == 'A' && strings.ContainsRune("eiqsu", rune(k[1])) || k[0] == 'l' {
 				continue
 			}
 			out[k] = string(e.Value)
