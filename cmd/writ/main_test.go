@@ -45,6 +45,7 @@ func TestStories(t *testing.T) {
 				e.Setenv(name, "127.0.0.1:0")
 			}
 			e.Setenv("FREE", freeAddress())
+			e.Setenv("NOW", time.Now().UTC().Format(time.RFC3339))
 			// Else each process under the race detector sleeps for a second
 			// before it ends.
 			e.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
@@ -53,12 +54,22 @@ func TestStories(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await":   await,
-			"batches": awaitBatches,
-			"address": address,
-			"flip":    flip,
-			"httpget": httpget,
-			"told":    toldDemo,
+			"await":    await,
+			"batches":  awaitBatches,
+			"address":  address,
+			"flip":     flip,
+			"httpget":  httpget,
+			"told":     toldDemo,
+			"staffed":  staffed,
+			"agekey":   ageKey,
+			"case":     caseIs,
+			"answers":  answerAll,
+			"standing": rules,
+			"noticed":  noticed,
+			"escalate": escalate,
+			"audited":  audited,
+			"inbox":    inbox,
+			"random":   random,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,

@@ -30,6 +30,7 @@ func addServer(root *cobra.Command) {
 		customerCommand(g), credentialCommand(g), bucketCommand(g), journalCommand(g), ledgerCommand(g),
 		fsckCommand(g), reclaimCommand(g), backupCommand(g), restoreCommand(g),
 		caCommand(g), passphraseCommand(g), witnessCommand(),
+		demandCommand(g), caseCommand(g), custodianCommand(g), reportCommand(g), drillCommand(g), packageCommand(),
 	)
 }
 
