@@ -68,8 +68,10 @@ type Case struct {
 	Approval       *Approval              `json:"approval,omitempty"`
 	Writ           *WritState             `json:"writ,omitempty"`
 	Opening        *docket.Opening        `json:"opening,omitempty"`
+	Listed         time.Time              `json:"listed,omitzero" doc:"when the exact list of what is opened was fixed and committed to"`
 	Exports        []docket.Export        `json:"exports,omitempty"`
 	Production     *docket.Production     `json:"production,omitempty"`
+	Produced       time.Time              `json:"produced,omitzero"`
 	Deliveries     []CaseDelivery         `json:"deliveries,omitempty"`
 	Confirmed      time.Time              `json:"confirmed,omitzero"`
 	Notices        []docket.Notice        `json:"notices,omitempty"`
@@ -168,6 +170,12 @@ func (h office) caseOf(c *docket.Case) Case {
 		Scope: c.Scoping, Facts: c.Facts, Questions: d.Questions(c), SecrecySet: c.Secrecy, Clocks: d.ClocksOf(c), Events: c.Clocks,
 		Replies: c.Replies, Preservations: c.Preservations, Opening: c.Opening, Exports: c.Exports, Production: c.Production,
 		Confirmed: c.Confirmed, Notices: c.Notices, Closing: c.Closing, Acted: map[writ.Person]string{}, Head: hex.EncodeToString(c.Head[:]),
+	}
+	if c.Opening != nil {
+		out.Listed = c.Opening.At
+	}
+	if c.Production != nil {
+		out.Produced = c.Production.At
 	}
 	if c.Review != nil {
 		out.Reviewed, out.Stale = c.Review.At, !c.Current(c.Review.Digest)

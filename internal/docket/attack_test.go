@@ -81,6 +81,22 @@ func TestExpired(t *testing.T) {
 	refused(t, err, policy.ErrExpired)
 }
 
+// TestApprovedAnew: a writ that ran out is replaced by another, of its own
+// quorum; the old one opens nothing.
+func TestApprovedAnew(t *testing.T) {
+	r, id := ready(t)
+	r.minted(id, Limits{Until: r.clock.now().Add(time.Hour)})
+	r.clock.pass(2 * time.Hour)
+	_, err := r.produced(id)
+	refused(t, err, policy.ErrExpired)
+	r.minted(id, Limits{})
+	_, err = r.produced(id)
+	r.must(err)
+	if _, objects := r.unpacked(id); len(objects) != 2 {
+		t.Errorf("the package holds %v", objects)
+	}
+}
+
 func TestReplayedInAnotherCase(t *testing.T) {
 	r, id := ready(t)
 	c := r.minted(id, Limits{})

@@ -84,14 +84,17 @@ type Notice struct {
 	Trouble  string
 }
 
-// order is the newest document that is the order itself, nil if none is there.
-func (c *Case) order() *Document {
-	for i := len(c.Documents) - 1; i >= 0; i-- {
-		if k := c.Documents[i].Kind; k == "order" || k == "form" {
-			return &c.Documents[i]
+// order is the newest document that is the order itself, or else the newest of
+// the official forms; nil if neither is there. Its digest is what custodians
+// sign, and its copy is what the customer gets.
+func (c *Case) order() (found *Document) {
+	for i := range c.Documents {
+		doc := &c.Documents[i]
+		if doc.Kind == "order" || doc.Kind == "form" && (found == nil || found.Kind == "form") {
+			found = doc
 		}
 	}
-	return nil
+	return found
 }
 
 // basis is all that a decision in the case rests on; decided is its digest. A
@@ -114,7 +117,8 @@ func (c *Case) decided() []byte {
 		Facts   map[string]string `json:"facts"`
 		Secrecy *SecrecySet       `json:"secrecy"`
 		Order   []byte            `json:"order"`
-	}{c.ID, c.Demand, c.Subject, scope, c.Facts, c.Secrecy, order}
+		Exports []Export          `json:"exports,omitempty"`
+	}{c.ID, c.Demand, c.Subject, scope, c.Facts, c.Secrecy, order, c.Exports}
 	b, err := json.Marshal(basis)
 	if err != nil {
 		panic(err) // a struct of texts, numbers and times

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"writ"
 	"writ/internal/bag"
+	"writ/internal/gate"
 	"writ/internal/letter"
 	"writ/internal/policy"
 	"writ/internal/records"
@@ -223,7 +225,17 @@ func (d *Docket) reveal(ctx context.Context, c *Case) error {
 	if err != nil {
 		return err
 	}
-	if err := d.Gate.Reveal(ctx, evidence, c.ID, list, func(int) time.Time { return c.Opening.At }); err != nil {
+	times, err := d.openedAt(ctx, c)
+	if err != nil {
+		return err
+	}
+	at := func(n int) time.Time {
+		if t, ok := times[list[n].Blob]; ok {
+			return t
+		}
+		return c.Opening.At // the docket's journal has it no more
+	}
+	if err := d.Gate.Reveal(ctx, evidence, c.ID, list, at); err != nil {
 		return fmt.Errorf("couldn't write the openings into the customer's journal: %w", err)
 	}
 	_, err = d.self(ctx, c.ID, func(_ records.Tx, c *Case) ([]draft, error) {
@@ -233,4 +245,22 @@ func (d *Docket) reveal(ctx context.Context, c *Case) error {
 		return []draft{{kind: Revealed}}, nil
 	})
 	return err
+}
+
+// openedAt is when each version was opened under the case's writ, as the
+// docket's journal says.
+func (d *Docket) openedAt(ctx context.Context, c *Case) (map[writ.BlobID]time.Time, error) {
+	times := map[writ.BlobID]time.Time{}
+	for e, err := range d.Gate.DocketJournal(ctx, "the docket, to tell what was opened", gate.JournalQuery{Since: c.Opening.At}) {
+		switch {
+		case errors.Is(err, gate.ErrJournal):
+			continue // a part that is damaged or gone; the rest is told
+		case err != nil:
+			return nil, fmt.Errorf("couldn't read the docket's journal: %w", err)
+		}
+		if _, known := times[e.Blob]; e.Op == "opened" && string(e.Policy[:]) == string(c.Writ.Digest) && !known {
+			times[e.Blob] = e.Time
+		}
+	}
+	return times, nil
 }

@@ -401,7 +401,12 @@ func (c *Case) takeWrit(e *Event) error {
 			if err := c.toldBefore(e.At); err != nil {
 				return err
 			}
-			c.Approval, c.Draft, c.Signatures, c.Refusals = &b, nil, nil, nil
+			if c.Production != nil {
+				return refuse(ErrState, "the package is there already")
+			}
+			// An approval begins anew what follows from it: a writ that ran out, or
+			// whose limits were too narrow, is replaced by another of its own quorum.
+			c.Approval, c.Draft, c.Signatures, c.Refusals, c.Writ, c.Waiver, c.Opening = &b, nil, nil, nil, nil, nil, nil
 			return c.current(b.Digest, "the approval")
 		})
 	case Drafted:
@@ -540,7 +545,11 @@ func (c *Case) takeProduction(e *Event) error {
 			return nil
 		})
 	case ExportAdded:
-		return with(e, func(b Export) error { b.By, b.At = e.By, e.At; c.Exports = append(c.Exports, b); return nil })
+		return with(e, func(b Export) error {
+			b.By, b.At = e.By, e.At
+			c.Exports = append(c.Exports, b)
+			return c.unminted("what is attached of other systems")
+		})
 	case Produced:
 		return with(e, func(b Production) error {
 			if c.Opening == nil {

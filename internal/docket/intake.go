@@ -207,7 +207,7 @@ func (d *Docket) Scope(ctx context.Context, who Actor, id writ.CaseID, s policy.
 // inScope counts what is in a scope. What is preserved counts, whether or not
 // the customer still has it: it is what a writ opens.
 func (d *Docket) inScope(ctx context.Context, c *Case, s policy.Scope) (total vault.Amount, err error) {
-	if len(c.Preservations) == 0 || !s.Has(writ.ClassContent) {
+	if len(c.Preservations) == 0 || !s.Opens() {
 		found, err := d.Vault.Locate(ctx, c.Subject.Customer, s, nil)
 		return found.Total(), err
 	}

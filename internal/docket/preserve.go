@@ -37,8 +37,8 @@ func (d *Docket) Preserve(ctx context.Context, who Actor, id writ.CaseID, custom
 	if err := note("reason", why, true); err != nil {
 		return nil, err
 	}
-	if !s.Has(writ.ClassContent) {
-		return nil, refuse(ErrBounds, "only content is preserved: what the store knows of a customer stays with the customer")
+	if !s.Opens() {
+		return nil, refuse(ErrBounds, "only objects are preserved, and the scope names no bucket: what the store knows of a customer stays with the customer")
 	}
 	if !until.IsZero() && !until.After(d.now()) {
 		return nil, refuse(ErrBounds, "a preservation ends in the future, or when it is lifted")

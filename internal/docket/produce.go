@@ -93,7 +93,7 @@ func (d *Docket) producible(ctx context.Context, who Actor, id writ.CaseID) (*Ca
 			err = refuse(ErrState, "there is no writ yet")
 		case c.Production != nil:
 			err = refuse(ErrState, "the package is there already")
-		case len(c.Preservations) == 0 && c.Writ.Authority.Scope.Has(writ.ClassContent):
+		case len(c.Preservations) == 0 && c.Writ.Authority.Scope.Opens():
 			err = refuse(ErrState, "nothing is preserved in this case, and only what is preserved opens under a writ: writ case preserve %s", id)
 		default:
 			err = c.approvable()
@@ -112,6 +112,14 @@ func (d *Docket) commitList(ctx context.Context, who Actor, c *Case) (*Case, err
 	list, err := d.openable(ctx, c, c.Writ.Authority.Scope)
 	if err != nil {
 		return nil, err
+	}
+	scope := c.Writ.Authority.Scope
+	own := scope.Has(writ.ClassSubscriber) || scope.Has(writ.ClassIdentification) || scope.Has(writ.ClassTraffic)
+	switch {
+	case scope.Opens() && len(list) == 0:
+		return nil, refuse(ErrState, "nothing that is preserved is in the writ's scope: answer that there are no data")
+	case !scope.Opens() && !own && len(c.Exports) == 0:
+		return nil, refuse(ErrState, "the writ opens no object, and nothing of another system is attached: writ case attach %s --kind export", c.ID)
 	}
 	commit := policy.CommitOpening(c.ID, [32]byte(c.Writ.Digest), list)
 	bytes := commit.Body.Bytes
@@ -138,7 +146,7 @@ func (d *Docket) commitList(ctx context.Context, who Actor, c *Case) (*Case, err
 
 // openable is what a writ with a scope opens: what is preserved, and in scope.
 func (d *Docket) openable(ctx context.Context, c *Case, scope policy.Scope) (list []policy.Item, err error) {
-	if !scope.Has(writ.ClassContent) {
+	if !scope.Opens() {
 		return nil, nil
 	}
 	have := map[writ.BlobID]bool{}

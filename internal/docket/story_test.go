@@ -226,6 +226,7 @@ func TestExportOfAnotherSystem(t *testing.T) {
 	export := "ticket;subject\n4711;letters do not print\n"
 	_, err := r.Export(r.ctx, r.who("mira"), id, DocumentInput{Kind: "export", Name: "tickets.csv", Body: []byte(export)}, "help desk", "counsel's query")
 	r.must(err)
+	r.settled(id)
 	r.minted(id, Limits{})
 	_, err = r.produced(id)
 	r.must(err)
@@ -243,4 +244,54 @@ func TestExportOfAnotherSystem(t *testing.T) {
 	if len(record.Exports) != 1 || record.Exports[0].System != "help desk" {
 		t.Errorf("the export is not labelled: %+v", record.Exports)
 	}
+}
+
+// TestAnotherSystemsContent: content that Writ does not keep goes the same way:
+// approval, quorum, commitments; no object opens. What is attached afterwards
+// voids the approval.
+func TestAnotherSystemsContent(t *testing.T) {
+	r := newRig(t)
+	r.bucket("ward-seven", map[writ.ObjectKey]string{"letters/calder": "the fever is gone"})
+	c, err := r.Receive(r.ctx, r.who("noor"), Intake{Demand: r.epoc(), Documents: []DocumentInput{{Kind: "order", Name: "epoc.pdf", Body: orderPDF}}})
+	r.must(err)
+	id := c.ID
+	_, err = r.Authenticate(r.ctx, r.who("noor"), id, Authentication{Means: "national-system", Note: "verified", Genuine: true})
+	r.must(err)
+	_, err = r.Identify(r.ctx, r.who("mira"), id, Subject{Customer: r.clinic, How: "by name"})
+	r.must(err)
+	_, err = r.Scope(r.ctx, r.who("mira"), id, policy.Scope{Classes: []writ.DataClass{writ.ClassContent}}, false, "")
+	r.must(err)
+	_, err = r.SetSecrecy(r.ctx, r.who("mira"), id, SecrecySet{})
+	r.must(err)
+	r.settled(id)
+	_, err = r.Approve(r.ctx, r.who("mira"), id, Limits{})
+	r.must(err)
+	mail := "From: calder@harbour-clinic.example\n\nOn Friday.\n"
+	_, err = r.Export(r.ctx, r.who("mira"), id, DocumentInput{Kind: "export", Name: "mail.mbox", Body: []byte(mail)}, "mail", "counsel's query")
+	r.must(err)
+	_, err = r.DraftWrit(r.ctx, r.who("mira"), id)
+	refused(t, err, ErrChanged)
+	r.settled(id)
+	r.minted(id, Limits{})
+	_, err = r.Export(r.ctx, r.who("mira"), id, DocumentInput{Kind: "export", Name: "more.mbox", Body: []byte(mail)}, "mail", "")
+	refused(t, err, ErrState)
+	_, err = r.produced(id)
+	r.must(err)
+	if _, objects := r.unpacked(id); len(objects) != 1 || objects["not-enforced-by-the-gate/mail.mbox"] != mail {
+		t.Errorf("the package holds %v", objects)
+	}
+	_, _, err = r.Deliver(r.ctx, r.who("sam"), id, DeliverInput{Means: "national-system"})
+	r.must(err)
+	c, err = r.Close(r.ctx, r.who("mira"), id, 1, "")
+	r.must(err)
+	if c.Closing.Outcome != "content" {
+		t.Errorf("the outcome is %s", c.Closing.Outcome)
+	}
+	_, err = r.Lift(r.ctx, r.who("mira"), id, "released")
+	r.must(err)
+	r.eventually("the case is revealed", func() bool {
+		c, err := r.Case(r.ctx, id)
+		r.must(err)
+		return c.Revealed
+	})
 }

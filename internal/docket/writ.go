@@ -59,10 +59,10 @@ func (d *Docket) approval(c *Case, l Limits) (Approval, error) {
 	if c.Demand.Emergency && i.Emergency.TwoPersons && a.Second == "" && c.Scoping.Scope.Has(writ.ClassContent) {
 		return a, refuse(ErrSeparation, "a voluntary emergency disclosure of content takes a second officer's word")
 	}
-	switch content := c.Scoping.Scope.Has(writ.ClassContent); {
-	case !content && (a.Objects > 0 || a.Bytes > 0):
-		return a, refuse(ErrBounds, "the scope reaches no content, so there are no objects to limit")
-	case content && a.Objects == 0:
+	switch opens := c.Scoping.Scope.Opens(); {
+	case !opens && (a.Objects > 0 || a.Bytes > 0):
+		return a, refuse(ErrBounds, "the scope names no bucket, so there are no objects to limit")
+	case opens && a.Objects == 0:
 		a.Objects = c.Scoping.Objects
 	}
 	if a.Bytes == 0 {

@@ -165,11 +165,11 @@ func BucketsOf(scope policy.Scope) (rows []Bucket) {
 type Authorisation struct {
 	Demand
 	Customer  writ.CustomerID  `json:"customer" letter:"required"`
-	Name      string           `json:"name"`   // of the customer
-	Issuer    writ.Person      `json:"issuer"` // who prepared it, if that is known
+	Name      string           `json:"name"`                       // of the customer
+	Issuer    writ.Person      `json:"issuer"`                     // who prepared it, if that is known
 	Buckets   []Bucket         `json:"buckets" letter:"max=11000"` // none: no content
-	From      time.Time        `json:"from,omitzero"`  // of the objects, inclusive; zero: from the beginning
-	Until     time.Time        `json:"until,omitzero"` // exclusive; zero: without end
+	From      time.Time        `json:"from,omitzero"`              // of the objects, inclusive; zero: from the beginning
+	Until     time.Time        `json:"until,omitzero"`             // exclusive; zero: without end
 	Classes   []writ.DataClass `json:"classes" letter:"required"`
 	Objects   int64            `json:"objects"` // at most
 	Bytes     int64            `json:"bytes" letter:"bytes"`

@@ -111,18 +111,18 @@ func (a Authorisation) Check() error {
 			return bad("its times are in UTC")
 		}
 	}
-	if err := a.Limits.check(a.At, a.Scope.Has(writ.ClassContent)); err != nil {
+	if err := a.Limits.check(a.At, a.Scope.Opens()); err != nil {
 		return err
 	}
 	return a.Secrecy.check(a.At)
 }
 
-// check looks at the limits; a writ that reaches no content opens no versions.
-func (l Limits) check(at time.Time, content bool) error {
+// check looks at the limits; a writ that names no bucket opens no versions.
+func (l Limits) check(at time.Time, opens bool) error {
 	switch {
-	case !content && (l.Objects != 0 || l.Bytes != 0):
-		return bad("it reaches no content, and would open %d objects of %d bytes", l.Objects, l.Bytes)
-	case !content:
+	case !opens && (l.Objects != 0 || l.Bytes != 0):
+		return bad("it names no bucket, and would open %d objects of %d bytes", l.Objects, l.Bytes)
+	case !opens:
 	case l.Objects < 1 || l.Objects > MaxBudget:
 		return bad("it opens 1 to %d objects, not %d", MaxBudget, l.Objects)
 	case l.Bytes < 1 || l.Bytes > MaxBytes:

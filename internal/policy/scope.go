@@ -26,7 +26,9 @@ var ErrScope = errors.New("the scope is not well formed")
 // Scope says which data an authorisation, a preservation or a search is
 // about: of content, versions in the named buckets that were made within a
 // time; of traffic data, the customer's journal within that time. What the
-// store knows of a customer has neither bucket nor time.
+// store knows of a customer has neither bucket nor time. Without a bucket no
+// object of the store is in scope, whatever the classes: then content is what
+// another system holds.
 type Scope struct {
 	Buckets []BucketScope    `json:"buckets"`
 	From    time.Time        `json:"from,omitzero"`  // inclusive; zero: from the beginning
@@ -67,8 +69,6 @@ func (s Scope) Check() error {
 		return fmt.Errorf("%w: %s", ErrScope, fmt.Sprintf(format, args...))
 	}
 	switch {
-	case len(s.Buckets) == 0 && s.Has(writ.ClassContent):
-		return bad("it names no bucket")
 	case len(s.Buckets) > 0 && len(s.Classes) > 0 && !s.Has(writ.ClassContent):
 		return bad("it names buckets, and reaches no content")
 	case len(s.Buckets) > MaxBuckets:
@@ -189,6 +189,9 @@ func (b BucketScope) covers(i Item) bool {
 	}
 	return false
 }
+
+// Opens says whether the scope reaches objects of the store.
+func (s Scope) Opens() bool { return len(s.Buckets) > 0 }
 
 // Has says whether the scope reaches a class of data.
 func (s Scope) Has(c writ.DataClass) bool {

@@ -69,7 +69,6 @@ func TestScopeCheck(t *testing.T) {
 		return out
 	}
 	for name, change := range map[string]func(*Scope){
-		"no bucket":               func(s *Scope) { s.Buckets = nil },
 		"too many":                func(s *Scope) { s.Buckets = many(MaxBuckets + 1) },
 		"a bucket twice":          func(s *Scope) { s.Buckets = append(s.Buckets, s.Buckets[0]) },
 		"nameless bucket":         func(s *Scope) { s.Buckets[0].Bucket = "" },

@@ -300,7 +300,8 @@ func TestAuthorisationCheck(t *testing.T) {
 	} {
 		wants(t, name, anAuthorisation(change).Check(), ErrForm)
 	}
-	wants(t, "no scope", anAuthorisation(func(a *Authorisation) { a.Scope.Buckets = nil }).Check(), ErrScope)
+	wants(t, "no scope", anAuthorisation(func(a *Authorisation) { a.Scope.Classes = nil }).Check(), ErrScope)
+	wants(t, "objects, and no bucket", anAuthorisation(func(a *Authorisation) { a.Scope.Buckets = nil }).Check(), ErrForm)
 	for _, s := range []Silence{
 		{Basis: writ.TellBefore, Told: true, Why: "x"}, {Basis: writ.TellAfter, Told: true, Why: "x"}, {Basis: writ.TellAfter, Why: "x"},
 		{Basis: writ.DatedOrder, Until: at.Add(1), Why: "x"}, {Basis: writ.Conditional, Why: "x"}, {Basis: writ.Statutory, Why: "x"}, {Basis: writ.AuthorityTells, Why: "x"},

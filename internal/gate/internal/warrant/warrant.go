@@ -104,14 +104,13 @@ func Verify(ctx context.Context, set policy.Set, c writ.CaseID, ev Evidence, ite
 // checkList holds the list against scope and limits.
 func (v *verified) checkList() (err error) {
 	a := v.authorisation
-	content := a.Scope.Has(writ.ClassContent)
 	switch {
-	case content:
+	case a.Scope.Opens():
 		if v.bytes, err = policy.CheckList(v.items); err != nil {
 			return err
 		}
 	case len(v.items) > 0:
-		return fmt.Errorf("%w: the writ doesn't reach content", ErrScope)
+		return fmt.Errorf("%w: the writ names no bucket", ErrScope)
 	}
 	if v.list = policy.ListDigest(v.items); a.List != nil && !bytes.Equal(a.List, v.list[:]) {
 		return fmt.Errorf("%w: the custodians signed for another list", ErrList)
