@@ -2,7 +2,9 @@
 // folder, a third-party S3 client over TLS, and a look at the bytes on disk,
 // at the journal and the public log that commits to it, at what happens when
 // somebody tampers or rolls the log back, and at what is left of a customer whose
-// keys were destroyed.
+// keys were destroyed. Then authorities come: a court's order for content that is
+// answered under secrecy and proven to the customer when that lifts, a subpoena
+// that is referred to the customer, and an order for data of another system.
 //
 // Nothing in it is staged: each line that claims something was checked just
 // before, and the demo fails if the check does.
@@ -54,6 +56,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	for _, chapter := range []func(context.Context) error{
 		s.start, s.firstCustomer, s.files, s.disk, s.journal, s.ledger, s.refuse, s.rollBack,
 		s.stranger, s.tamper, s.shred,
+		s.office, s.order, s.judge, s.sign, s.produce, s.reveal, s.refer, s.elsewhere, s.account,
 	} {
 		if err := chapter(ctx); err != nil {
 			return err
@@ -89,6 +92,7 @@ type story struct {
 
 	clinic, press party
 	kept          []kept // what the clinic put
+	bench
 }
 
 // say prints lines; with a title it begins a chapter.
@@ -102,23 +106,31 @@ func (s *story) say(title string, lines ...string) {
 	}
 }
 
-// open starts the server as writ serve would: the first time on free ports, then
-// on the same ones.
-func (s *story) open(ctx context.Context) error {
-	log := slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelError}))
-	environ := []string{
+// config is what the server runs by.
+func (s *story) config() (*config.Config, error) {
+	environ := append([]string{
 		"WRIT_DATA=" + string(s.data), "WRIT_KEY_FILE=" + s.keyFile(), "WRIT_DRAIN=2s",
 		"WRIT_LEDGER_ORIGIN=" + logName, "WRIT_LEDGER_INTERVAL=" + interval.String(), "WRIT_RELEASE_UNLOGGED=true", // whatever build this is
 		"WRIT_S3=" + s.at.S3, "WRIT_WEB=" + s.at.Web, "WRIT_METRICS=" + s.at.Metrics,
-	}
+	}, provider...)
 	if s.witness != nil {
 		environ = append(environ, "WRIT_LEDGER_WITNESSES="+s.witness.policy)
 	}
-	cfg, err := config.Load(config.Sources{Environ: environ})
+	return config.Load(config.Sources{Environ: environ})
+}
+
+func (s *story) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelError}))
+}
+
+// open starts the server as writ serve would: the first time on free ports, then
+// on the same ones.
+func (s *story) open(ctx context.Context) error {
+	cfg, err := s.config()
 	if err != nil {
 		return err
 	}
-	s.server, err = server.Start(server.Options{Config: cfg, Unseal: gate.KeyFile(cfg.KeyFile), Version: s.Version, Log: log})
+	s.server, err = server.Start(server.Options{Config: cfg, Unseal: gate.KeyFile(cfg.KeyFile), Version: s.Version, Log: s.logger()})
 	if err != nil {
 		return err
 	}

@@ -46,9 +46,36 @@ func (s *story) invite() error {
        %[13]s verify journal %[1]s --log %[10]s "$@"
 `, c.Endpoint, c.CAFile, c.AccessKey, c.SecretKey, c.Region, s.clinic.bucket, s.data, s.clinic.name, s.at.Metrics,
 		s.web(), s.pin("log.vkey"), s.pin("policy.txt"), s.Program)
+	more, err := s.inviteCounsel()
+	if err != nil {
+		return err
+	}
+	text += more
 	fmt.Fprint(s.Out, text)
 	if err := os.WriteFile(s.pin("your-turn.txt"), []byte(text), 0o600); err != nil {
 		return fmt.Errorf("couldn't write a file: %w", err)
 	}
 	return nil
+}
+
+// inviteCounsel tells a reader how to look at the cases as counsel does. The
+// token and the court's key lie in files of their own, for their owner only.
+func (s *story) inviteCounsel() (string, error) {
+	for name, text := range map[string]string{"counsel.token": s.people["mira"].token, "court.key": s.court.String()} {
+		if err := os.WriteFile(s.pin(name), []byte(text+"\n"), 0o600); err != nil {
+			return "", fmt.Errorf("couldn't write a file: %w", err)
+		}
+	}
+	return fmt.Sprintf(`
+   and the cases, as mira.lindqvist (counsel) sees them:
+     export WRIT_TOKEN=$(cat %[3]s)
+     %[1]s --data %[2]s case list
+     %[1]s --data %[2]s case show %[4]s
+     %[1]s --data %[2]s case events %[4]s
+     %[1]s --data %[2]s case verify %[4]s
+     %[1]s --data %[2]s custodian show
+
+   and the package, as the court opens it:
+     %[1]s package open %[5]s --identity %[6]s --into %[7]s
+`, s.Program, s.data, s.pin("counsel.token"), s.secret, s.pin("court-"+string(s.secret)), s.pin("court.key"), s.pin("bag")), nil
 }
