@@ -94,7 +94,7 @@ func (s *story) ticketOrder(ctx context.Context, export []byte) (writ.CaseID, er
 	if _, err := s.desk("mira").Attach(ctx, string(id), "export", "tickets.csv", "help desk", "rows of this customer, by counsel's query", export); err != nil {
 		return id, fmt.Errorf("couldn't attach the export: %w", err)
 	}
-	_, err = s.moves(ctx, id, step{"mira", "approve", api.ApproveInput{Objects: 1, Bytes: scan.size}}, step{"mira", "draft", nil})
+	_, err = s.moves(ctx, id, step{"mira", "approve", api.ApproveInput{}}, step{"mira", "draft", nil})
 	return id, err
 }
 

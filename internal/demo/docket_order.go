@@ -183,16 +183,19 @@ func (s *story) determine(ctx context.Context, c api.Case) error {
 	if err != nil {
 		return err
 	}
-	if _, err = s.moves(ctx, s.secret, step{"theo", "second", second}, step{"mira", "approve", api.ApproveInput{Objects: 1, Bytes: s.kept[0].size}}); err != nil {
+	if _, err = s.moves(ctx, s.secret, step{"theo", "second", second}, step{"mira", "approve", api.ApproveInput{}}); err != nil {
 		return err
 	}
 	if c, err = s.moves(ctx, s.secret, step{"mira", "draft", nil}); err != nil {
 		return err
 	}
+	if c.Approval.Objects != 1 || c.Approval.Bytes != s.kept[0].size {
+		return errors.New("the scope is not the deleted letter")
+	}
 	s.say("", "approving now is refused: "+early,
 		"mira.lindqvist writes the form of Annex III, in the order's language: "+printable.Line(form.Title),
 		"she reasons why it is to be answered all the same; seconding it herself is refused: "+own,
-		"theo.brandt seconds; then she approves exactly this scope, at most 1 object and "+fmt.Sprint(s.kept[0].size)+" bytes",
+		"theo.brandt seconds; then she approves exactly the scope, which is the deleted letter: at most 1 object and "+fmt.Sprint(c.Approval.Bytes)+" bytes",
 		"waits for    "+waitsFor(c))
 	return nil
 }

@@ -56,7 +56,7 @@ func (s *story) produce(ctx context.Context) error {
 		searched,
 		"the court    opens it with a key that this server never had: manifests fit, custody.json, custody.pdf and receipts are there",
 		"in it        "+where+": the deleted letter, byte for byte",
-		"harbour-clinic still sees nothing, in journal, inbox, list or public log: the secrecy is by statute (Article 13)",
+		"harbour-clinic still sees nothing, in journal, inbox or public log: the secrecy is by statute (Article 13)",
 	)
 	return s.filed(ctx)
 }

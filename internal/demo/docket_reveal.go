@@ -78,18 +78,25 @@ func (s *story) reveal(ctx context.Context) error {
 	return s.proven(ctx, m)
 }
 
-// fixed is when the list of the case's opening was fixed.
-func (s *story) fixed(ctx context.Context) (at time.Time, err error) {
+// moments are when the list of the case's opening was fixed, and when its package
+// was finished.
+func (s *story) moments(ctx context.Context) (fixed, finished time.Time, err error) {
 	events, err := s.desk("mira").Events(ctx, string(s.secret))
 	if err != nil {
-		return at, fmt.Errorf("couldn't read what happened in the case: %w", err)
+		return fixed, finished, fmt.Errorf("couldn't read what happened in the case: %w", err)
 	}
 	for _, e := range events {
-		if e.Kind == docket.Opened {
-			return e.At, nil
+		switch e.Kind {
+		case docket.Opened:
+			fixed = e.At
+		case docket.Produced:
+			finished = e.At
 		}
 	}
-	return at, errors.New("nothing was opened in the case")
+	if fixed.IsZero() || finished.IsZero() {
+		err = errors.New("nothing was opened in the case")
+	}
+	return fixed, finished, err
 }
 
 // journaled waits for the opening in the clinic's journal and returns its line.
@@ -153,18 +160,18 @@ func (s *story) proven(ctx context.Context, m api.InboxMessage) error {
 	if w.Batch == nil || o.Batch == nil {
 		return errors.New("the receipts lack the writ or its opening")
 	}
-	opened, err := s.fixed(ctx)
+	fixed, finished, err := s.moments(ctx)
 	if err != nil {
 		return err
 	}
-	if !w.Statement.At.Before(opened) {
-		return errors.New("the writ was committed to after the opening")
+	if !w.Statement.At.Before(fixed) || !o.Statement.At.Before(finished) {
+		return errors.New("something was opened before it was committed to")
 	}
 	s.say("",
 		fmt.Sprintf("%d receipts verify offline, with the log's key and the witness's, as writ verify receipt does; among them", total),
-		fmt.Sprintf("   the writ       slot %d of batch %d, published %s", w.Slot, w.Batch.N, s.when(w.Statement.At)),
-		fmt.Sprintf("   its exact list slot %d of batch %d, published %s", o.Slot, o.Batch.N, s.when(o.Statement.At)),
-		"   before         the list was fixed at "+s.when(opened)+", and no key moved before it was published",
+		fmt.Sprintf("   the writ     slot %d of batch %d, published %s", w.Slot, w.Batch.N, s.when(w.Statement.At)),
+		fmt.Sprintf("   the list     slot %d of batch %d, published %s", o.Slot, o.Batch.N, s.when(o.Statement.At)),
+		"   the package  finished "+s.when(finished)+", after both: no key moves before they are published",
 		"it reads "+printable.Line(cutLine(string(w.Hidden.Body), 150)))
 	if s.Stay {
 		s.say("", fmt.Sprintf("                  %s verify receipt %s --log-key %s --policy %s", s.Program, s.pin("writ.receipt.json"), s.pin("log.vkey"), s.pin("policy.txt")))
