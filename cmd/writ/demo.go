@@ -17,10 +17,13 @@ func demoCommand() *cobra.Command {
 		Use: "demo", Short: "See all of it, on this machine",
 		Long: `Demo runs a real server in a scratch folder, puts and gets real files through a
 third-party S3 client over TLS, and shows the bytes on disk, the journal, what
-becomes of tampering and of a shredded customer. Each step says what to look
-at. Then everything is removed.
+becomes of tampering and of a shredded customer. Then authorities come: a court's
+order that is answered under secrecy and proven to the customer when that lifts, a
+subpoena that is referred to the customer, an order for data of another system.
+Each step says what to look at. Then everything is removed.
 
-With --stay the server stays up for your own client, until ctrl-C.`,
+With --stay the server stays up for your own client, and for counsel's commands,
+until ctrl-C.`,
 		Example: "  writ demo\n  writ demo --stay",
 		Args:    noArguments,
 	}

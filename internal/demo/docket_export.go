@@ -17,7 +17,7 @@ import (
 
 // elsewhere is an order for data that Writ does not keep.
 func (s *story) elsewhere(ctx context.Context) error {
-	export := []byte("ticket;opened;subject\n4711;2026-11-02T08:15:00Z;the scan of Ms Calder does not open\n")
+	export := []byte("ticket;opened;from\n4711;2026-11-02T08:15:00Z;harbour-clinic\n")
 	id, err := s.ticketOrder(ctx, export)
 	if err != nil {
 		return err
@@ -45,10 +45,13 @@ func (s *story) elsewhere(ctx context.Context) error {
 	if c, err = s.moves(ctx, id, step{"sam", "confirm", api.ConfirmInput{Note: "receipt of the national system"}}, step{"mira", "close", api.CloseInput{Affected: 1}}); err != nil {
 		return err
 	}
-	s.say("An order for a scan, and for data in another system: tickets of the help desk, which Writ does not keep",
-		"case           "+string(id)+": mira.lindqvist attaches the export of the ticket system; findings, approval, quorum and",
-		"               commitment are the same for both",
-		fmt.Sprintf("the gate       opens %d object of %d bytes (%s)", c.Opening.Objects, c.Opening.Bytes, stages),
+	if c.Opening == nil || c.Opening.Objects != 0 {
+		return errors.New("an order for tickets opened something else")
+	}
+	s.say("An order for data in another system: tickets of the help desk, which Writ does not keep",
+		"case           "+string(id)+": mira.lindqvist attaches the export of the ticket system; findings, approval, two of",
+		"               three signatures, commitments and package are the same ("+stages+")",
+		fmt.Sprintf("the gate       opens %d objects: nothing of the customer's store is in it", c.Opening.Objects),
 		"in the package "+where+"; custody.json has it under \"not_enforced_by_the_gate\":",
 		"               that these are the right rows is counsel's word, not the software's, and the package says so",
 		"closed         as "+c.Outcome,
@@ -63,18 +66,14 @@ func (s *story) ticketOrder(ctx context.Context, export []byte) (writ.CaseID, er
 		Demand: docket.Demand{
 			Reference: "7 Gs 430/26", Instrument: "eu.epoc", Issuer: tribunal, Channel: docket.NationalSystem,
 			Received: received, Signed: received.Add(-24 * time.Hour), Matter: "criminal", Offence: "fraud in an organised group",
-			Classes: []writ.DataClass{writ.ClassContent}, Identifiers: []string{s.clinic.name + ", the scan of Ines Calder and the tickets about it"}, Accounts: 1, Language: "fr",
+			Classes: []writ.DataClass{writ.ClassTraffic}, Identifiers: []string{s.clinic.name + ", its tickets"}, Accounts: 1, Language: "fr",
 		},
-		Files: []api.File{file("order", "epoc-7-gs-430-26.pdf", paper("Tribunal de Valbrume", "European Production Order Certificate, 7 Gs 430/26", "The scan of Ines Calder, and the help desk's tickets about it, are to be produced."))},
+		Files: []api.File{file("order", "epoc-7-gs-430-26.pdf", paper("Tribunal de Valbrume", "European Production Order Certificate, 7 Gs 430/26", "When and how often harbour-clinic wrote to the help desk is to be produced."))},
 	})
 	if err != nil {
 		return "", fmt.Errorf("couldn't enter the demand: %w", err)
 	}
-	scan := s.kept[1]
-	scope := policy.Scope{
-		Buckets: []policy.BucketScope{{Bucket: writ.BucketName(s.clinic.bucket), Objects: []policy.ObjectScope{{Key: writ.ObjectKey(scan.key)}}}},
-		Classes: []writ.DataClass{writ.ClassContent},
-	}
+	scope := policy.Scope{Buckets: []policy.BucketScope{{Bucket: writ.BucketName(s.clinic.bucket)}}, Classes: []writ.DataClass{writ.ClassTraffic}}
 	facts := map[string]string{}
 	for _, q := range c.Questions {
 		facts[q.ID] = "yes"
@@ -82,7 +81,6 @@ func (s *story) ticketOrder(ctx context.Context, export []byte) (writ.CaseID, er
 	id := c.Case
 	if _, err := s.moves(ctx, id,
 		step{"noor", "authenticate", api.AuthenticateInput{Means: "national-system", Note: "the system verified seal and sender", Genuine: true}},
-		step{"noor", "preserve", api.PreserveInput{Customer: s.clinic.name, Scope: scope, Why: "Article 10(1): from receipt on"}},
 		step{"mira", "identify", api.IdentifyInput{Customer: s.clinic.name, How: "the order names the account"}},
 		step{"mira", "scope", api.ScopeInput{Scope: scope}},
 		step{"mira", "secrecy", api.SecrecyInput{}},
