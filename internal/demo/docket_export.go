@@ -73,7 +73,7 @@ func (s *story) ticketOrder(ctx context.Context, export []byte) (writ.CaseID, er
 	if err != nil {
 		return "", fmt.Errorf("couldn't enter the demand: %w", err)
 	}
-	scope := policy.Scope{Buckets: []policy.BucketScope{{Bucket: writ.BucketName(s.clinic.bucket)}}, Classes: []writ.DataClass{writ.ClassTraffic}}
+	scope := policy.Scope{Classes: []writ.DataClass{writ.ClassTraffic}, Elsewhere: true}
 	facts := map[string]string{}
 	for _, q := range c.Questions {
 		facts[q.ID] = "yes"
@@ -85,14 +85,13 @@ func (s *story) ticketOrder(ctx context.Context, export []byte) (writ.CaseID, er
 		step{"mira", "scope", api.ScopeInput{Scope: scope}},
 		step{"mira", "secrecy", api.SecrecyInput{}},
 		step{"mira", "facts", api.FactsInput{Facts: facts}},
-		step{"mira", "review", nil},
 	); err != nil {
 		return id, err
 	}
 	if _, err := s.desk("mira").Attach(ctx, string(id), "export", "tickets.csv", "help desk", "rows of this customer, by counsel's query", export); err != nil {
 		return id, fmt.Errorf("couldn't attach the export: %w", err)
 	}
-	_, err = s.moves(ctx, id, step{"mira", "approve", api.ApproveInput{}}, step{"mira", "draft", nil})
+	_, err = s.moves(ctx, id, step{"mira", "review", nil}, step{"mira", "approve", api.ApproveInput{}}, step{"mira", "draft", nil})
 	return id, err
 }
 

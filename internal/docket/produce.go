@@ -114,7 +114,7 @@ func (d *Docket) commitList(ctx context.Context, who Actor, c *Case) (*Case, err
 		return nil, err
 	}
 	scope := c.Writ.Authority.Scope
-	own := scope.Has(writ.ClassSubscriber) || scope.Has(writ.ClassIdentification) || scope.Has(writ.ClassTraffic)
+	own := !scope.Elsewhere && (scope.Has(writ.ClassSubscriber) || scope.Has(writ.ClassIdentification) || scope.Has(writ.ClassTraffic))
 	switch {
 	case scope.Opens() && len(list) == 0:
 		return nil, refuse(ErrState, "nothing that is preserved is in the writ's scope: answer that there are no data")

@@ -29,6 +29,9 @@ const (
 // same bytes.
 func (d *Docket) ownRecords(ctx context.Context, c *Case, o *gate.Opening) (*Case, error) {
 	scope := c.Writ.Authority.Scope
+	if scope.Elsewhere {
+		return c, nil
+	}
 	if (scope.Has(writ.ClassSubscriber) || scope.Has(writ.ClassIdentification)) && !c.hasRecord(subscriberFile) {
 		body, err := d.subscriber(ctx, c.Writ.Authority.Customer)
 		if err == nil {

@@ -259,7 +259,7 @@ func TestAnotherSystemsContent(t *testing.T) {
 	r.must(err)
 	_, err = r.Identify(r.ctx, r.who("mira"), id, Subject{Customer: r.clinic, How: "by name"})
 	r.must(err)
-	_, err = r.Scope(r.ctx, r.who("mira"), id, policy.Scope{Classes: []writ.DataClass{writ.ClassContent}}, false, "")
+	_, err = r.Scope(r.ctx, r.who("mira"), id, policy.Scope{Classes: []writ.DataClass{writ.ClassContent}, Elsewhere: true}, false, "")
 	r.must(err)
 	_, err = r.SetSecrecy(r.ctx, r.who("mira"), id, SecrecySet{})
 	r.must(err)

@@ -24,7 +24,7 @@ func (o *Opening) Journal(ctx context.Context) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		a := o.warrant.Authorisation()
 		err := o.holds()
-		if err == nil && !a.Scope.Has(writ.ClassTraffic) {
+		if err == nil && (!a.Scope.Has(writ.ClassTraffic) || a.Scope.Elsewhere) {
 			err = ErrOutOfScope
 		}
 		if err != nil {

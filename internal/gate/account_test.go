@@ -77,6 +77,19 @@ func TestTrafficUnderAWrit(t *testing.T) {
 	}
 }
 
+// TestElsewhereIsNotHere: a writ for another system's data opens nothing here.
+func TestElsewhereIsNotHere(t *testing.T) {
+	c := newCourt(t)
+	a := c.traffic(false, time.Time{}, time.Time{})
+	a.Scope.Elsewhere = true
+	o, err := c.g.Begin(ctx, aCase, c.evidence(a, nil), nil)
+	must(t, err)
+	defer o.Close()
+	for _, err := range o.Journal(ctx) {
+		wants(t, "a writ for another system", err, gate.ErrOutOfScope)
+	}
+}
+
 // TestContentIsNotTraffic: a writ for content doesn't open the journal.
 func TestContentIsNotTraffic(t *testing.T) {
 	c := newCourt(t)

@@ -168,6 +168,8 @@ type Authorisation struct {
 	Name      string           `json:"name"`                       // of the customer
 	Issuer    writ.Person      `json:"issuer"`                     // who prepared it, if that is known
 	Buckets   []Bucket         `json:"buckets" letter:"max=11000"` // none: no content
+	Account   bool             `json:"account"`                    // no object, but what the store knows of the customer
+	Elsewhere bool             `json:"elsewhere"`                  // nothing of this store, but data of other systems
 	From      time.Time        `json:"from,omitzero"`              // of the objects, inclusive; zero: from the beginning
 	Until     time.Time        `json:"until,omitzero"`             // exclusive; zero: without end
 	Classes   []writ.DataClass `json:"classes" letter:"required"`
@@ -191,7 +193,7 @@ func (s *Set) Sheet(lang string, a policy.Authorisation, name string, custodians
 		// The sheet shows the time as that of the writ: what is signed doesn't
 		// say when the demand was received.
 		Demand:   Demand{Instrument: a.Instrument, Authority: a.Issuer.Name, Received: a.At, OrderDigest: a.Order},
-		Customer: a.Customer, Name: name, Buckets: BucketsOf(a.Scope), From: a.Scope.From, Until: a.Scope.Until, Classes: a.Scope.Classes,
+		Customer: a.Customer, Name: name, Buckets: BucketsOf(a.Scope), Account: !a.Scope.Opens() && !a.Scope.Elsewhere, Elsewhere: a.Scope.Elsewhere, From: a.Scope.From, Until: a.Scope.Until, Classes: a.Scope.Classes,
 		Objects: a.Limits.Objects, Bytes: a.Limits.Bytes, NotAfter: a.Limits.NotAfter, Secrecy: a.Secrecy.Basis, Why: a.Secrecy.Why,
 		Threshold: int64(custodians.Threshold), Set: int64(len(custodians.Persons(writ.RoleCustodian))),
 		Payload: fmt.Sprintf("%x", sha256.Sum256(payload)), Type: policy.TypeAuthorisation,

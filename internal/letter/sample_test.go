@@ -120,7 +120,7 @@ func sample(k Kind) Data {
 	case "page":
 		return Page{"eu.epoc", "8 hours, Article 10(4)", received.Add(8 * time.Hour), 3*time.Hour + 59*time.Minute, "decision (counsel), two signatures (custodians)", true}
 	case "authorisation":
-		return Authorisation{demand, "c-00112233445566778899", "Harbour Clinic", "mira.lindqvist", []Bucket{{"ward-seven", ExtentPrefix, "patients/ines-calder/", ""}, {"ward-seven", ExtentObject, "admissions/2026-08.csv", "01J6ZK"}}, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Time{}, content, 500, 1 << 30, received.Add(10 * day), writ.AuthorityTells, "The issuing authority informs the person concerned (Article 13).", 2, 3, digest, "application/vnd.writ.authorisation+json"}
+		return Authorisation{demand, "c-00112233445566778899", "Harbour Clinic", "mira.lindqvist", []Bucket{{"ward-seven", ExtentPrefix, "patients/ines-calder/", ""}, {"ward-seven", ExtentObject, "admissions/2026-08.csv", "01J6ZK"}}, false, false, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Time{}, content, 500, 1 << 30, received.Add(10 * day), writ.AuthorityTells, "The issuing authority informs the person concerned (Article 13).", 2, 3, digest, "application/vnd.writ.authorisation+json"}
 	}
 	return nil
 }

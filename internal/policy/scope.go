@@ -26,14 +26,15 @@ var ErrScope = errors.New("the scope is not well formed")
 // Scope says which data an authorisation, a preservation or a search is
 // about: of content, versions in the named buckets that were made within a
 // time; of traffic data, the customer's journal within that time. What the
-// store knows of a customer has neither bucket nor time. Without a bucket no
-// object of the store is in scope, whatever the classes: then content is what
-// another system holds.
+// store knows of a customer has neither bucket nor time.
 type Scope struct {
 	Buckets []BucketScope    `json:"buckets"`
 	From    time.Time        `json:"from,omitzero"`  // inclusive; zero: from the beginning
 	Until   time.Time        `json:"until,omitzero"` // exclusive; zero: without end
 	Classes []writ.DataClass `json:"classes"`        // what of it: content, or only what the store knows of it
+	// Elsewhere says that nothing of this store is in scope, but data of other
+	// systems, which counsel attaches.
+	Elsewhere bool `json:"elsewhere,omitempty"`
 }
 
 // BucketScope chooses versions of one bucket: all of them if it names neither
@@ -69,6 +70,10 @@ func (s Scope) Check() error {
 		return fmt.Errorf("%w: %s", ErrScope, fmt.Sprintf(format, args...))
 	}
 	switch {
+	case len(s.Buckets) == 0 && s.Has(writ.ClassContent) && !s.Elsewhere:
+		return bad("it names no bucket")
+	case len(s.Buckets) > 0 && s.Elsewhere:
+		return bad("it names buckets, and nothing of this store is in it")
 	case len(s.Buckets) > 0 && len(s.Classes) > 0 && !s.Has(writ.ClassContent):
 		return bad("it names buckets, and reaches no content")
 	case len(s.Buckets) > MaxBuckets:

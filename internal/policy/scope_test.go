@@ -72,6 +72,8 @@ func TestScopeCheck(t *testing.T) {
 		"too many":                func(s *Scope) { s.Buckets = many(MaxBuckets + 1) },
 		"a bucket twice":          func(s *Scope) { s.Buckets = append(s.Buckets, s.Buckets[0]) },
 		"nameless bucket":         func(s *Scope) { s.Buckets[0].Bucket = "" },
+		"no bucket":               func(s *Scope) { s.Buckets = nil },
+		"buckets, and elsewhere":  func(s *Scope) { s.Elsewhere = true },
 		"buckets without content": func(s *Scope) { s.Classes = []writ.DataClass{writ.ClassTraffic} },
 		"no class":                func(s *Scope) { s.Classes = nil },
 		"unknown class":           func(s *Scope) { s.Classes = []writ.DataClass{"all"} },

@@ -301,7 +301,8 @@ func TestAuthorisationCheck(t *testing.T) {
 		wants(t, name, anAuthorisation(change).Check(), ErrForm)
 	}
 	wants(t, "no scope", anAuthorisation(func(a *Authorisation) { a.Scope.Classes = nil }).Check(), ErrScope)
-	wants(t, "objects, and no bucket", anAuthorisation(func(a *Authorisation) { a.Scope.Buckets = nil }).Check(), ErrForm)
+	wants(t, "no bucket", anAuthorisation(func(a *Authorisation) { a.Scope.Buckets = nil }).Check(), ErrScope)
+	wants(t, "objects, and elsewhere", anAuthorisation(func(a *Authorisation) { a.Scope.Buckets, a.Scope.Elsewhere = nil, true }).Check(), ErrForm)
 	for _, s := range []Silence{
 		{Basis: writ.TellBefore, Told: true, Why: "x"}, {Basis: writ.TellAfter, Told: true, Why: "x"}, {Basis: writ.TellAfter, Why: "x"},
 		{Basis: writ.DatedOrder, Until: at.Add(1), Why: "x"}, {Basis: writ.Conditional, Why: "x"}, {Basis: writ.Statutory, Why: "x"}, {Basis: writ.AuthorityTells, Why: "x"},
