@@ -188,18 +188,18 @@ func printFindings(w io.Writer, c api.Case) error {
 	slices.SortStableFunc(all, func(a, b api.CaseFinding) int { return order[a.Outcome] - order[b.Outcome] })
 	return whole(w, func(w io.Writer) error {
 		for _, f := range all {
-			outcome := f.Outcome
+			basis := shown(f.Article) + ", verified: " + f.Verified
 			switch {
 			case f.Determined:
-				outcome += ", determined by two"
+				basis += "; determined by two"
 			case f.Final:
-				outcome += ", final"
+				basis += "; no determination passes it"
 			}
-			fmt.Fprintf(w, "%-8s %s: %s\n         %s, verified: %s\n", outcome, f.Rule, shown(f.Text), shown(f.Article), f.Verified)
+			fmt.Fprintf(w, "%-8s %s: %s\n         %s\n", f.Outcome, f.Rule, shown(f.Text), basis)
 			if f.Outcome != "pass" && !f.Determined && f.Settle != "" {
 				fmt.Fprintf(w, "         settle: %s\n", shown(f.Settle))
 			}
-			if len(f.Open) > 0 {
+			if len(f.Open) > 0 && !f.Determined {
 				fmt.Fprintf(w, "         unanswered: %s\n", strings.Join(f.Open, ", "))
 			}
 		}
