@@ -72,6 +72,9 @@ func (h office) documents(a huma.API) {
 			return nil, &Problem{Status: http.StatusRequestTimeout, Title: "Request Timeout", Detail: "the file did not arrive whole; nothing was kept"}
 		}
 		if len(body) > docket.MaxDocument {
+			if err := h.Staff.Refuse(ctx, identity(ctx), "attach", string(id), tooLarge); err != nil {
+				return nil, problem(err)
+			}
 			return nil, &Problem{
 				Status: http.StatusRequestEntityTooLarge, Title: "Request Entity Too Large", Code: "too-large",
 				Detail: fmt.Sprintf("the document has more than %d bytes; nothing was kept", docket.MaxDocument), Hint: "attach it in parts",

@@ -71,11 +71,17 @@ func (h office) permitted(hc huma.Context, next func(huma.Context)) {
 		}
 	}
 	if p := fits(hc); p != nil {
+		if err := h.Staff.Refuse(hc.Context(), identity(hc.Context()), name, object(hc), tooLarge); err != nil {
+			p = problem(err)
+		}
 		refuse(w, p)
 		return
 	}
 	next(hc)
 }
+
+// tooLarge is what the audit trail says of a request that was.
+const tooLarge = "it is too large"
 
 // object is what the audit trail says a refused request was about: a case, and
 // no text that anybody could put there.
