@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -326,8 +325,8 @@ func atLeast(names ...string) cobra.PositionalArgs {
 		if len(args) < len(names) {
 			return exactly(names...)(cmd, args)
 		}
-		if slices.Contains(args, "") {
-			return fmt.Errorf("%s is empty", strings.Join(names[min(slices.Index(args, ""), len(names)-1):][:1], ""))
+		if at := slices.Index(args, ""); at >= 0 {
+			return fmt.Errorf("%s is empty", names[min(at, len(names)-1)])
 		}
 		return nil
 	}

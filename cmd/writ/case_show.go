@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -43,13 +42,13 @@ Who looks at a case is in the audit trail.`,
 		if *asJSON {
 			return writeJSON(cmd.OutOrStdout(), c)
 		}
-		return d.printCase(cmd.Context(), cmd.OutOrStdout(), c)
+		return d.printCase(cmd.OutOrStdout(), c)
 	}
 	return cmd
 }
 
 // printCase prints a case, a section for each thing that there is.
-func (d *desk) printCase(_ context.Context, w io.Writer, c api.Case) error {
+func (d *desk) printCase(w io.Writer, c api.Case) error {
 	if err := d.printDemand(w, c); err != nil {
 		return err
 	}
