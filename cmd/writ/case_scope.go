@@ -34,7 +34,7 @@ type scopeFlags struct {
 func (s *scopeFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&s.bucket, "bucket", "", "bucket in scope")
 	f.StringArrayVar(&s.prefixes, "prefix", nil, "keys in the bucket that begin so; may be given again")
-	f.StringArrayVar(&s.objects, "object", nil, "key in the bucket, all its versions, or KEY@VERSION for one; may be given again")
+	f.StringArrayVar(&s.objects, "object", nil, "key in the bucket, all its versions, or KEY@VERSION for one (a key with an @ of its own takes --file or its version); may be given again")
 	f.StringArrayVar(&s.tags, "tag", nil, "NAME=VALUE that versions must carry besides; may be given again")
 	f.StringVar(&s.from, "from", "", "only versions made at or after this time or day")
 	f.StringVar(&s.until, "until-made", "", "only versions made before this time or day")
@@ -52,8 +52,21 @@ func (s *scopeFlags) scope(demand []writ.DataClass) (out policy.Scope, err error
 		}
 		return readScope(s.file)
 	}
+	out.Classes = demand
+	if len(s.classes) > 0 {
+		out.Classes = asClasses(s.classes)
+	}
+	if out.From, err = parseMoment("--from", s.from); err != nil {
+		return out, err
+	}
+	if out.Until, err = parseMoment("--until-made", s.until); err != nil {
+		return out, err
+	}
 	if s.bucket == "" {
-		return out, withHint(errors.New("no data are named"), "--bucket with --prefix or --object, or --file scope.json")
+		if out.Has(writ.ClassContent) || len(s.prefixes)+len(s.objects)+len(s.tags) > 0 {
+			return out, withHint(errors.New("no bucket is named"), "--bucket with --prefix or --object, or --file scope.json")
+		}
+		return out, nil // the server's own records, or another system's: no object opens
 	}
 	b := policy.BucketScope{Bucket: writ.BucketName(s.bucket), Prefixes: s.prefixes}
 	for _, text := range s.objects {
@@ -74,15 +87,8 @@ func (s *scopeFlags) scope(demand []writ.DataClass) (out policy.Scope, err error
 		}
 		b.Tags[k] = v
 	}
-	out.Buckets, out.Classes = []policy.BucketScope{b}, demand
-	if len(s.classes) > 0 {
-		out.Classes = asClasses(s.classes)
-	}
-	if out.From, err = parseMoment("--from", s.from); err != nil {
-		return out, err
-	}
-	out.Until, err = parseMoment("--until-made", s.until)
-	return out, err
+	out.Buckets = []policy.BucketScope{b}
+	return out, nil
 }
 
 func asClasses(all []string) (out []writ.DataClass) {
@@ -106,6 +112,9 @@ others. It counts what is there and looks at no content. Data of several buckets
 are named in a file:
 
     {"buckets": [{"bucket": "ward-seven", "prefixes": ["letters/"]}], "classes": ["content"]}
+
+A demand that reaches no content names no bucket: then nothing of what customers
+store opens.
 
 Less than was asked for is --narrow, with the reason, which is reported.`,
 		Example: `  writ --data /srv/writ case scope 2026-7KQM-4ZT0 --bucket ward-seven --prefix letters/ --until-made 2026-11-01

@@ -271,6 +271,31 @@ func TestLeft(t *testing.T) {
 	}
 }
 
+// TestScopeFlags: content takes a bucket, other data take none; a version is
+// told from a key that has an @ of its own.
+func TestScopeFlags(t *testing.T) {
+	content, subscriber := []writ.DataClass{writ.ClassContent}, []writ.DataClass{writ.ClassSubscriber}
+	if _, err := (&scopeFlags{}).scope(content); err == nil {
+		t.Error("content without a bucket is a scope")
+	}
+	if s, err := (&scopeFlags{}).scope(subscriber); err != nil || len(s.Buckets) > 0 || s.Check() != nil {
+		t.Errorf("%+v %v", s, err)
+	}
+	if _, err := (&scopeFlags{prefixes: []string{"letters/"}}).scope(subscriber); err == nil {
+		t.Error("a prefix without a bucket is a scope")
+	}
+	s, err := (&scopeFlags{bucket: "ward-seven", objects: []string{"a@b@v1", "c"}, tags: []string{"ward=7"}, from: "2026-01-01"}).scope(content)
+	if err != nil || s.Check() != nil {
+		t.Fatal(err, s.Check())
+	}
+	if o := s.Buckets[0].Objects; o[0].Key != "a@b" || o[0].Version != "v1" || o[1].Key != "c" || o[1].Version != "" {
+		t.Errorf("%+v", o)
+	}
+	if _, err := (&scopeFlags{bucket: "ward-seven", file: "scope.json"}).scope(content); err == nil {
+		t.Error("a file and flags are one scope")
+	}
+}
+
 // TestHostileTextIsShown: what authorities write never reaches the terminal.
 func TestHostileTextIsShown(t *testing.T) {
 	for _, text := range []string{"\x1b]0;owned\x07", "a\nb", "\u202egnp.exe", "\x9b31m"} {
