@@ -100,6 +100,7 @@ type Server struct {
 	S3        string     `json:"s3,omitempty" doc:"HOST:PORT"`
 	Web       string     `json:"web,omitempty" doc:"HOST:PORT"`
 	Metrics   string     `json:"metrics,omitempty" doc:"HOST:PORT"`
+	Delivery  string     `json:"delivery,omitempty" doc:"HOST:PORT where authorities fetch packages by client certificate"`
 	CAFile    string     `json:"ca_file,omitempty" doc:"certificate that clients trust; empty when the server's certificate is not of its own authority"`
 	Region    string     `json:"region,omitempty"`
 	Plaintext bool       `json:"plaintext,omitempty"`

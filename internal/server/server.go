@@ -47,6 +47,7 @@ type Server struct {
 	certs   certs.Source  // nil with plaintext
 	front   *s3.Front
 	web     *http.Server
+	hand    *http.Server // where authorities fetch packages; nil if there is no such listener
 	metrics *http.Server
 	admin   *api.Listener
 	tracing *tracing
@@ -54,6 +55,7 @@ type Server struct {
 
 	sockets                      listeners
 	s3Addr, webAddr, metricsAddr net.Addr
+	delivery                     string // HOST:PORT of the delivery, "" for none
 
 	ready   readiness
 	failed  chan error     // of a listener or the records; the first is why the server ends
@@ -127,10 +129,10 @@ func (s *Server) start(unseal gate.Unsealer) (err error) {
 }
 
 // listeners are the sockets, bound but not served yet.
-type listeners struct{ s3, web, metrics net.Listener }
+type listeners struct{ s3, web, metrics, delivery net.Listener }
 
 func (l listeners) close() {
-	for _, one := range []net.Listener{l.s3, l.web, l.metrics} {
+	for _, one := range []net.Listener{l.s3, l.web, l.metrics, l.delivery} {
 		if one != nil {
 			one.Close()
 		}
@@ -149,6 +151,13 @@ func (s *Server) listen() (err error) {
 		return err
 	}
 	s.s3Addr, s.webAddr, s.metricsAddr = l.s3.Addr(), l.web.Addr(), l.metrics.Addr()
+	if s.cfg.Docket.Delivery == "" {
+		return nil
+	}
+	if l.delivery, err = listen("delivery", s.cfg.Docket.Delivery, s.cfg.Plaintext); err != nil {
+		return err
+	}
+	s.delivery = l.delivery.Addr().String()
 	return nil
 }
 
@@ -187,6 +196,7 @@ func (s *Server) serve() (err error) {
 	s.background("s3", func() error { return s.front.Serve(s3Listener) })
 	s.background("web", func() error { return s.web.Serve(webListener) })
 	s.background("metrics", func() error { return s.metrics.Serve(l.metrics) })
+	s.serveDelivery()
 	return s.serveAdministration()
 }
 
@@ -215,7 +225,7 @@ func (s *Server) Status() api.Server {
 		Version: s.version, Data: s.cfg.Data, Process: os.Getpid(), Started: &started,
 		S3: s.s3Addr.String(), Web: s.webAddr.String(), Metrics: s.metricsAddr.String(),
 		SHA256: s.program.SHA256, Standing: string(s.program.standing),
-		Region: s.cfg.Region, Plaintext: s.cfg.Plaintext, Endpoint: s.endpoint(),
+		Delivery: s.delivery, Region: s.cfg.Region, Plaintext: s.cfg.Plaintext, Endpoint: s.endpoint(),
 	}
 	if s.ownAuthority() {
 		out.CAFile = s.rooms.Folder.CA()
@@ -268,6 +278,9 @@ func (s *Server) Stop() error {
 	}
 	if s.web != nil {
 		shut("web", closing(s.web))
+	}
+	if s.hand != nil {
+		shut("delivery", closing(s.hand))
 	}
 	if s.admin != nil {
 		shut("administration", s.admin.Shutdown)
