@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -120,4 +121,36 @@ func (h *house) fetch(c *http.Client, code, method, path string, headers ...stri
 		req.Header.Set(headers[i], headers[i+1])
 	}
 	return h.send(c, req)
+}
+
+// TestManual: the demand that docs/office.md enters with curl is taken as it
+// stands there, and every path that it names is there.
+func TestManual(t *testing.T) {
+	h := newHouse(t)
+	b, err := os.ReadFile("../../docs/office.md")
+	h.must(err)
+	manual := string(b)
+	_, rest, found := strings.Cut(manual, "$S/cases -d '")
+	body, _, ended := strings.Cut(rest, "'")
+	if !found || !ended {
+		t.Fatal("the manual enters no demand")
+	}
+	if r := h.ask("noor", "POST", "/api/v1/cases", strings.NewReader(body), "application/json"); r.status != 201 {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	var paths []string
+	for _, op := range h.described() {
+		paths = append(paths, op.Method+" "+op.Path)
+	}
+	named := regexp.MustCompile("`(GET|POST|PUT|DELETE) (…|/api/v1)(/[a-z/{}-]+)")
+	all := named.FindAllStringSubmatch(manual, -1)
+	if len(all) < 20 {
+		t.Errorf("only %d paths are named", len(all))
+	}
+	for _, m := range all {
+		found := slices.ContainsFunc(paths, func(p string) bool { return strings.HasPrefix(p, m[1]+" ") && strings.HasSuffix(p, m[3]) })
+		if !found {
+			t.Errorf("there is no %s", m[0])
+		}
+	}
 }
