@@ -18,7 +18,7 @@ func customerCommand(g *global) *cobra.Command {
 		Use: "customer", Short: "Customers: whose data it is",
 		Example: "  writ --data /srv/writ customer list",
 	}
-	cmd.AddCommand(customerAdd(g), customerList(g), customerShow(g), customerQuota(g), customerRotate(g), customerShred(g))
+	cmd.AddCommand(customerAdd(g), customerList(g), customerShow(g), customerQuota(g), customerRotate(g), customerShred(g), customerContacts(g), customerInbox(g))
 	return cmd
 }
 

@@ -51,6 +51,8 @@ func TestStories(t *testing.T) {
 			e.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 			vectors, err := filepath.Abs("../../internal/proof/testdata/vectors")
 			e.Setenv("VECTORS", vectors)
+			e.Setenv("PACKS", filepath.Join(vectors, "../../../../packs"))
+			e.Setenv("SOON", time.Now().AddDate(0, 1, 0).UTC().Format(time.DateOnly))
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

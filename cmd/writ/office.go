@@ -1,0 +1,83 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// consult sends one request to the office, and prints the answer: as JSON, or as
+// tell does.
+func consult[T any](s *seat, cmd *cobra.Command, asJSON bool, method, path string, in any, tell func(d *desk, out T) error) error {
+	d, err := s.desk(cmd)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	var out T
+	if err := d.Do(cmd.Context(), method, path, in, &out); err != nil {
+		return err
+	}
+	if asJSON {
+		return writeJSON(cmd.OutOrStdout(), out)
+	}
+	return tell(d, out)
+}
+
+// tellNothing sends a request whose answer has no body, and says what was done.
+func tellNothing(s *seat, cmd *cobra.Command, method, path string, in any, done string) error {
+	d, err := s.desk(cmd)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Do(cmd.Context(), method, path, in, nil); err != nil {
+		return err
+	}
+	say(cmd, "%s", done)
+	return nil
+}
+
+// asked is a path below the office with a query: pairs of names and values, of
+// which those without a value are left out.
+func asked(path string, pairs ...string) string {
+	v := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			v.Set(pairs[i], pairs[i+1])
+		}
+	}
+	if len(v) == 0 {
+		return path
+	}
+	return path + "?" + v.Encode()
+}
+
+// below joins names to one path, each as one segment.
+func below(names ...string) string {
+	for i, name := range names {
+		names[i] = url.PathEscape(name)
+		if strings.Trim(name, ".") == "" {
+			names[i] = strings.ReplaceAll(name, ".", "%2E")
+		}
+	}
+	return strings.Join(names, "/")
+}
+
+// rowsOf makes rows of a table.
+func rowsOf[T any](all []T, row func(T) []string) [][]string {
+	out := make([][]string, len(all))
+	for i, one := range all {
+		out[i] = row(one)
+	}
+	return out
+}
+
+// say prints one line.
+func say(cmd *cobra.Command, format string, args ...any) {
+	fmt.Fprintf(cmd.OutOrStdout(), format+"\n", args...)
+}
