@@ -77,7 +77,7 @@ func auditShow(s *seat) *cobra.Command {
 			if e.Addr != "" {
 				by += " " + e.Addr
 			}
-			return []string{strconv.FormatUint(e.Seq, 10), stamp(e.At), orDash(shown(e.Who)), orDash(shown(by)), shown(e.Act), orDash(shown(e.Object)), shown(e.Outcome), shown(e.Why)}
+			return []string{strconv.FormatUint(e.Seq, 10), stamp(e.At), dash(shown(e.Who)), dash(shown(by)), shown(e.Act), dash(shown(e.Object)), shown(e.Outcome), shown(e.Why)}
 		}))
 	}
 	return cmd

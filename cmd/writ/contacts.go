@@ -58,7 +58,7 @@ in the customer's inbox. The secret of a new webhook's signatures is told once.`
 				if c.Key != "" {
 					sealed = "to a key"
 				}
-				return []string{shown(c.Kind), orDash(shown(c.Address)), orDash(shown(c.Language)), sealed, orDash(shown(c.Secret))}
+				return []string{shown(c.Kind), dash(shown(c.Address)), dash(shown(c.Language)), sealed, dash(shown(c.Secret))}
 			}))
 		})
 	}
@@ -151,7 +151,7 @@ func listInbox(s *seat, cmd *cobra.Command, path string, asJSON bool) error {
 		return writeJSON(cmd.OutOrStdout(), all)
 	}
 	return table(cmd.OutOrStdout(), "MESSAGE CASE TIME READ SUBJECT", rowsOf(all, func(i api.InboxItem) []string {
-		return []string{shown(i.ID), orDash(shown(i.Case)), stamp(i.At), orDash(stamp(i.Read)), shown(i.Subject)}
+		return []string{shown(i.ID), dash(shown(i.Case)), stamp(i.At), dash(stamp(i.Read)), shown(i.Subject)}
 	}))
 }
 

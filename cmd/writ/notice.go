@@ -50,7 +50,7 @@ func noticeList(s *seat) *cobra.Command {
 			return writeJSON(cmd.OutOrStdout(), all)
 		}
 		return table(cmd.OutOrStdout(), "NOTICE CASE KIND STATE ADDED NOT-BEFORE SUBJECT", rowsOf(all, func(n api.NoticeState) []string {
-			return []string{shown(n.ID), orDash(shown(n.Case)), shown(n.Kind), shown(n.State), stamp(n.Added), orDash(stamp(n.NotBefore)), shown(n.Subject)}
+			return []string{shown(n.ID), dash(shown(n.Case)), shown(n.Kind), shown(n.State), stamp(n.Added), dash(stamp(n.NotBefore)), shown(n.Subject)}
 		}))
 	}
 	return cmd

@@ -232,13 +232,13 @@ func tokenList(s *seat) *cobra.Command {
 			case t.Waits:
 				state = "waits for another operator"
 			}
-			return []string{shown(t.ID), shownAll(t.Roles), state, stamp(t.Expires), orDash(stamp(t.LastUsed)), orDash(shownAll(t.From)), shown(t.Label)}
+			return []string{shown(t.ID), shownAll(t.Roles), state, stamp(t.Expires), dash(stamp(t.LastUsed)), dash(shownAll(t.From)), shown(t.Label)}
 		}))
 	}
 	return cmd
 }
 
-func orDash(s string) string {
+func dash(s string) string {
 	if s == "" {
 		return "-"
 	}
