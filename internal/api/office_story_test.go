@@ -92,6 +92,14 @@ func TestFromReceiptToReceipt(t *testing.T) {
 	if r := h.fetch(nil, handed.Code, http.MethodPost, "/delivery/"+id+"/receipt"); r.status != 204 {
 		t.Errorf("the receipt: %+v", r)
 	}
+	before, err := h.desk("mira").Events(h.ctx, id)
+	h.must(err)
+	for range 3 {
+		h.fetch(nil, handed.Code, http.MethodPost, "/delivery/"+id+"/receipt")
+	}
+	if after, err := h.desk("mira").Events(h.ctx, id); err != nil || len(after) != len(before) {
+		t.Errorf("a repeated receipt is an event: %d, %d, %v", len(before), len(after), err)
+	}
 	now, err := h.desk("mira").Case(h.ctx, id)
 	h.must(err)
 	if now.Confirmed.IsZero() || now.Deliveries[0].Fetched != len(c.Production.Volumes) {

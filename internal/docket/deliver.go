@@ -228,7 +228,7 @@ func (d *Docket) Confirm(ctx context.Context, who Actor, id writ.CaseID, text st
 	})
 }
 
-// Receipt is the collector's own word that it has the package.
+// Receipt is the collector's own word that it has the package; the first counts.
 func (d *Docket) Receipt(ctx context.Context, id writ.CaseID, who Collector, text string) error {
 	c, err := d.Case(ctx, id)
 	if err != nil {
@@ -240,7 +240,10 @@ func (d *Docket) Receipt(ctx context.Context, id writ.CaseID, who Collector, tex
 	if err := note("note", text, false); err != nil {
 		return err
 	}
-	_, err = d.self(ctx, id, func(records.Tx, *Case) ([]draft, error) {
+	_, err = d.self(ctx, id, func(_ records.Tx, c *Case) ([]draft, error) {
+		if !c.Confirmed.IsZero() {
+			return nil, nil // whoever may fetch can't fill the case with receipts
+		}
 		return []draft{{kind: Confirmed, body: confirmation{text}}}, nil
 	})
 	return err
