@@ -34,7 +34,7 @@ func (s *story) elsewhere(ctx context.Context) error {
 	if c, err = s.handed(ctx, c, "uploaded to the national system"); err != nil {
 		return err
 	}
-	dir, err := s.unpack(ctx, c)
+	dir, err := s.unpack(ctx, c, "court-elsewhere")
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func (s *story) produce(ctx context.Context) error {
 	if c, err = s.handed(ctx, c, "uploaded to the national system"); err != nil {
 		return err
 	}
-	dir, err := s.unpack(ctx, c)
+	dir, err := s.unpack(ctx, c, "court")
 	if err != nil {
 		return err
 	}
@@ -117,9 +117,9 @@ func (s *story) handed(ctx context.Context, c api.Case, note string) (api.Case, 
 }
 
 // unpack fetches a package's files as sam.ortiz uploads them, and opens them as
-// the court does. It returns the bag's folder.
-func (s *story) unpack(ctx context.Context, c api.Case) (string, error) {
-	dir := s.pin("court-" + string(c.Case))
+// the court does, in the folder name. It returns the bag's folder.
+func (s *story) unpack(ctx context.Context, c api.Case, name string) (string, error) {
+	dir := s.pin(name)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("couldn't make a folder: %w", err)
 	}

@@ -77,5 +77,5 @@ func (s *story) inviteCounsel() (string, error) {
 
    and the package, as the court opens it:
      %[1]s package open %[5]s --identity %[6]s --into %[7]s
-`, s.Program, s.data, s.pin("counsel.token"), s.secret, s.pin("court-"+string(s.secret)), s.pin("court.key"), s.pin("bag")), nil
+`, s.Program, s.data, s.pin("counsel.token"), s.secret, s.pin("court"), s.pin("court.key"), s.pin("bag")), nil
 }
