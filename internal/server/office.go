@@ -205,13 +205,15 @@ func (o *office) expire(ctx context.Context) error {
 	}
 }
 
-// close ends what the office runs.
+// close ends what the office runs; again it does nothing.
 func (o *office) close() {
 	if o.stop != nil {
 		o.stop()
+		o.stop = nil
 	}
 	if o.key != nil {
 		o.key.Erase()
+		o.key = nil
 	}
 }
 
