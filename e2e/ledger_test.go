@@ -102,7 +102,7 @@ func TestLedgerSurvivesKill(t *testing.T) {
 	}
 	for v := 1; v <= acknowledged; v++ {
 		out := verify(t, nil, append([]string{"receipt", filepath.Join(receipts, fmt.Sprintf("key-%d.receipt.json", v))}, pinned...)...)
-		if !strings.Contains(out, fmt.Sprintf(`\"version\":%d`, v)) {
+		if !strings.Contains(out, fmt.Sprintf(`"version":%d,`, v)) {
 			t.Errorf("the receipt of version %d says %s", v, out)
 		}
 	}
