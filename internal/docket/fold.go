@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"writ"
@@ -503,7 +504,8 @@ func (c *Case) approvable() error {
 		return err
 	}
 	if standing := c.Standing(); len(standing) > 0 {
-		return refuse(ErrLaw, "%d findings stand against it, the first is %s (%s)", len(standing), standing[0].Text, standing[0].Article)
+		return refuse(ErrLaw, "law stands against it, in %d of its findings: %s (%s)",
+			len(standing), strings.TrimSuffix(standing[0].Text, "."), standing[0].Article)
 	}
 	return nil
 }
