@@ -58,6 +58,89 @@ func showing(t *testing.T, s *Server, shown ...tls.Certificate) *http.Client {
 	return &http.Client{Transport: tr}
 }
 
+// as is a person in one role.
+func as(p writ.Person, role writ.Role) docket.Actor {
+	return docket.Actor{Person: p, Roles: []writ.Role{role}, Via: "test"}
+}
+
+// enrolled pins a first set of two counsel and two custodians, of whom both
+// must sign; outside is the person outside of the operator, if any.
+func enrolled(t *testing.T, s *Server, outside writ.Person) (sign func(p writ.Person, kind string, payload []byte) policy.Signature) {
+	t.Helper()
+	d := s.office.docket
+	keys := map[writ.Person]ed25519.PrivateKey{}
+	sign = func(p writ.Person, kind string, payload []byte) policy.Signature {
+		return policy.Signature{KeyID: policy.KeyID(keys[p].Public().(ed25519.PublicKey)), Sig: ed25519.Sign(keys[p], policy.Message(kind, payload))}
+	}
+	set := policy.Set{V: 1, Number: 1, Threshold: 2, Log: d.LogKey, Witnesses: d.Witnesses, At: time.Now().UTC().Truncate(time.Second)}
+	for _, a := range []docket.Actor{
+		as("mira.lindqvist", writ.RoleCounsel), as("theo.brandt", writ.RoleCounsel), as("ada.okafor", writ.RoleCustodian), as("jun.park", writ.RoleCustodian),
+	} {
+		public, private, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys[a.Person] = private
+		set.Members = append(set.Members, policy.Member{Person: a.Person, Role: a.Roles[0], Key: public, Outside: a.Person == outside, Offline: true})
+	}
+	payload, err := set.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := policy.NewEnvelope(policy.TypeSet, payload)
+	for _, m := range set.Members {
+		e.Add(sign(m.Person, policy.TypeSet, payload))
+	}
+	envelope, err := e.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.SetCustodians(t.Context(), as("mira.lindqvist", writ.RoleCounsel), envelope); err != nil {
+		t.Fatal(err)
+	}
+	return sign
+}
+
+// TestCustodiansOnThePage: strangers see who signs before anything is opened
+// under law, and are warned when the operator is its own quorum.
+func TestCustodiansOnThePage(t *testing.T) {
+	for name, outside := range map[string]writ.Person{"one outside": "ada.okafor", "none outside": ""} {
+		t.Run(name, func(t *testing.T) {
+			s, err := Start(options(t, configure(t, "WRIT_LEDGER_INTERVAL=1s")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Stop()
+			page := func() string {
+				status, body, _ := get(t, showing(t, s), "https://"+s.Status().Web+"/")
+				if status != 200 {
+					t.Fatalf("the page answers %d", status)
+				}
+				return body
+			}
+			if body := page(); !strings.Contains(body, "no custodians are pinned here") {
+				t.Error("the page does not say that there are no custodians")
+			}
+			enrolled(t, s, outside)
+			body := page()
+			for _, want := range []string{"jun.park, the operator", "2 of these\n2 sign"} {
+				if !strings.Contains(body, want) {
+					t.Errorf("the page does not say %q", want)
+				}
+			}
+			if strings.Contains(body, "mira.lindqvist") {
+				t.Error("the page shows counsel as a custodian")
+			}
+			if warned := strings.Contains(body, "No custodian is outside"); warned == (outside != "") {
+				t.Errorf("warned %v with %q outside", warned, outside)
+			}
+			if strings.Contains(body, "ada.okafor, outside of the operator") != (outside != "") {
+				t.Error("the page does not say who is outside")
+			}
+		})
+	}
+}
+
 // packaged brings an order to its package on a running server.
 func packaged(t *testing.T, s *Server) *docket.Case {
 	t.Helper()
@@ -68,33 +151,10 @@ func packaged(t *testing.T, s *Server) *docket.Case {
 			t.Fatal(err)
 		}
 	}
-	as := func(p writ.Person, role writ.Role) docket.Actor {
-		return docket.Actor{Person: p, Roles: []writ.Role{role}, Via: "test"}
-	}
 	noor, mira, theo := as("noor.adeyemi", writ.RoleIntake), as("mira.lindqvist", writ.RoleCounsel), as("theo.brandt", writ.RoleCounsel)
 	ada, jun, sam := as("ada.okafor", writ.RoleCustodian), as("jun.park", writ.RoleCustodian), as("sam.ortiz", writ.RoleProduction)
 
-	keys := map[writ.Person]ed25519.PrivateKey{}
-	sign := func(p writ.Person, kind string, payload []byte) policy.Signature {
-		return policy.Signature{KeyID: policy.KeyID(keys[p].Public().(ed25519.PublicKey)), Sig: ed25519.Sign(keys[p], policy.Message(kind, payload))}
-	}
-	set := policy.Set{V: 1, Number: 1, Threshold: 2, Log: d.LogKey, Witnesses: d.Witnesses, At: time.Now().UTC().Truncate(time.Second)}
-	for _, a := range []docket.Actor{mira, theo, ada, jun} {
-		public, private, err := ed25519.GenerateKey(rand.Reader)
-		must(err)
-		keys[a.Person] = private
-		set.Members = append(set.Members, policy.Member{Person: a.Person, Role: a.Roles[0], Key: public, Outside: a.Person == ada.Person, Offline: true})
-	}
-	payload, err := set.Encode()
-	must(err)
-	e := policy.NewEnvelope(policy.TypeSet, payload)
-	for _, m := range set.Members {
-		e.Add(sign(m.Person, policy.TypeSet, payload))
-	}
-	envelope, err := e.Encode()
-	must(err)
-	must(d.SetCustodians(ctx, mira, envelope))
-
+	sign := enrolled(t, s, ada.Person)
 	v := s.rooms.Vault
 	clinic, err := v.AddCustomer(ctx, "harbour-clinic")
 	must(err)

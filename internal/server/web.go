@@ -10,8 +10,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"writ"
 	"writ/internal/api"
 	"writ/internal/ledger"
 )
@@ -59,6 +61,12 @@ type shownWitness struct {
 	Cosigned *time.Time
 }
 
+// shownCustodian is a person of the custodians' set as the page shows it.
+type shownCustodian struct {
+	Person  string
+	Outside bool
+}
+
 func (s *Server) frontPage(w http.ResponseWriter, r *http.Request) {
 	l := s.ledger.Status()
 	show := struct {
@@ -67,7 +75,9 @@ func (s *Server) frontPage(w http.ResponseWriter, r *http.Request) {
 		Size                                         uint64
 		BatchAt                                      *time.Time
 		Witnesses                                    []shownWitness
-		AnyOutside, Source                           bool
+		AnyOutside, Source, CustodiansOutside        bool
+		Threshold                                    int
+		Custodians                                   []shownCustodian
 	}{
 		Interval: l.Interval, Stopped: l.Stopped, Waiting: l.Waiting, Origin: l.Origin, Key: l.Key, URL: "https://" + r.Host,
 		Version: s.version, Standing: string(s.program.standing), SHA256: s.program.SHA256,
@@ -79,6 +89,16 @@ func (s *Server) frontPage(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, witness := range l.Witnesses {
 		show.Witnesses = append(show.Witnesses, shownWitness{witness.Name, outside[witness.Name], witness.Cosigned})
+	}
+	if set, ok := s.rooms.Gate.Custodians(); ok {
+		show.Threshold = set.Threshold
+		for _, m := range set.Members {
+			one := shownCustodian{string(m.Person), m.Outside}
+			if m.Role == writ.RoleCustodian && !slices.Contains(show.Custodians, one) { // a person may have several keys
+				show.Custodians = append(show.Custodians, one)
+				show.CustodiansOutside = show.CustodiansOutside || m.Outside
+			}
+		}
 	}
 	var body bytes.Buffer
 	if err := pageTemplate.Execute(&body, show); err != nil {
