@@ -18,6 +18,7 @@ import (
 	"writ"
 	"writ/internal/docket"
 	"writ/internal/policy"
+	"writ/internal/proof"
 	"writ/internal/vault"
 )
 
@@ -285,7 +286,7 @@ func (d *Desk) Report(ctx context.Context, in ReportInput) (io.ReadCloser, error
 }
 
 // PublishReport puts a report's digest into the public log.
-func (d *Desk) PublishReport(ctx context.Context, in ReportInput) (out docket.Published, err error) {
+func (d *Desk) PublishReport(ctx context.Context, in ReportInput) (out proof.Report, err error) {
 	err = d.Do(ctx, http.MethodPost, "report?"+reportQuery(in), nil, &out)
 	return out, err
 }

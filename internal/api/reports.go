@@ -11,7 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"writ/internal/docket"
+	"writ/internal/proof"
 	"writ/internal/report"
 )
 
@@ -57,7 +57,7 @@ func (h office) reports(a huma.API) {
 			}}, nil
 		})
 	huma.Register(a, huma.Operation{OperationID: "publish-report", Method: http.MethodPost, Path: "/api/v1/report", Summary: "Put a report's digest into the public log"},
-		func(ctx context.Context, in *ReportInput) (*output[docket.Published], error) {
+		func(ctx context.Context, in *ReportInput) (*output[proof.Report], error) {
 			r, err := h.report(ctx, *in)
 			if err != nil {
 				return nil, reportProblem(err)

@@ -13,15 +13,6 @@ import (
 	"writ/internal/report"
 )
 
-// Published is the body of the public statement of a report.
-type Published struct {
-	Digest    string `json:"digest"` // SHA-256 of the report's canonical JSON, in hex
-	From      string `json:"from"`   // days, both in the report
-	To        string `json:"to"`
-	Structure string `json:"structure,omitempty"` // of the national-security numbers
-	Corrects  string `json:"corrects,omitempty"`  // digest of the first report of the period
-}
-
 // publication is a published report as later ones have to know it.
 type publication struct {
 	From      int64  `cbor:"1,keyasint"` // Unix seconds
@@ -48,10 +39,10 @@ func (d *Docket) Publications(ctx context.Context) (out []report.Publication, er
 
 // Publish puts a report's digest into the public log. It returns when it is
 // published. A second report of a period names the first.
-func (d *Docket) Publish(ctx context.Context, who Actor, r *report.Report) (Published, error) {
+func (d *Docket) Publish(ctx context.Context, who Actor, r *report.Report) (proof.Report, error) {
 	digest := r.Digest()
 	p := r.Publication()
-	out := Published{Digest: hex.EncodeToString(digest[:]), From: p.From.Format(time.DateOnly), To: p.To.Format(time.DateOnly), Structure: string(p.Structure)}
+	out := proof.Report{Digest: hex.EncodeToString(digest[:]), From: p.From.Format(time.DateOnly), To: p.To.Format(time.DateOnly), Structure: string(p.Structure)}
 	first, corrects := r.Correction()
 	if corrects {
 		out.Corrects = hex.EncodeToString(first[:])

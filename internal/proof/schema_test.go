@@ -52,7 +52,10 @@ func TestStatementsAreOfTheSchema(t *testing.T) {
 			Version: "v1.2.3-rc.1", Source: proof.Artifact{Name: "writ-v1.2.3-rc.1.tar.gz", SHA256: hex, Size: 1},
 			Binaries: []proof.Binary{{Target: "linux/amd64", SHA256: hex, Size: 1}}, SBOM: hex, Provenance: hex, Go: "go1.26.8",
 		}},
-		proof.KindReport: {map[string]any{"with": "the docket"}},
+		proof.KindReport: {
+			proof.Report{Digest: hex, From: "2026-07-01", To: "2026-12-31"},
+			proof.Report{Digest: hex, From: "2026-01-01", To: "2026-12-31", Structure: "4", Corrects: hex},
+		},
 	} {
 		for _, body := range bodies {
 			leaf, err := proof.Encode(kind, at, body)
@@ -92,7 +95,7 @@ func TestSchemaRefuses(t *testing.T) {
 	}
 	for _, change := range [][2]string{
 		{`"v":1`, `"v":2`}, {`"kind":"batch"`, `"kind":"opening"`}, {`"n":1`, `"n":0`}, {`"slots":2`, `"slots":65537`}, {`"n":1`, `"n":1,"late":false`},
-		{`"n":1`, `"n":1,"more":1`}, {`"n":1,`, ``}, {`BwcHBwc`, `Bw`}, {`08:00:00Z`, `08:00:00+01:00`}, {`"body"`, `"more":1,"body"`}, {`"batch"`, `"policy"`}, {`"batch"`, `"release"`},
+		{`"n":1`, `"n":1,"more":1`}, {`"n":1,`, ``}, {`BwcHBwc`, `Bw`}, {`08:00:00Z`, `08:00:00+01:00`}, {`"body"`, `"more":1,"body"`}, {`"batch"`, `"policy"`}, {`"batch"`, `"release"`}, {`"batch"`, `"report"`},
 	} {
 		if err := valid(t, s, []byte(strings.Replace(batch, change[0], change[1], 1))); err == nil {
 			t.Errorf("%s for %s is of the schema", change[1], change[0])

@@ -78,6 +78,16 @@ type Break struct {
 	Reason string `json:"reason"`
 }
 
+// Report is the body of a [KindReport]: a transparency report that was
+// published, by its hash.
+type Report struct {
+	Digest    string `json:"digest"` // SHA-256 of the report's canonical JSON, in lower-case hex
+	From      string `json:"from"`   // days, both in the report
+	To        string `json:"to"`
+	Structure string `json:"structure,omitempty"` // of the national-security numbers: 1 to 4, as 50 U.S.C. 1874(a) counts them
+	Corrects  string `json:"corrects,omitempty"`  // digest of the first report of these days
+}
+
 // Release is the body of a [KindRelease]. Hashes are SHA-256 in lower-case hex.
 type Release struct {
 	Version    string   `json:"version"`
