@@ -47,6 +47,21 @@
 // version, when and from where into the customer's journal, and only then
 // unwraps. A [Reason] names the right in the journal, from one closed list.
 //
+// # How law opens
+//
+// A demand of an authority becomes a case (internal/docket), named by a
+// [CaseID] that is random: a chain of events by persons ([Person]) in roles
+// ([Role]), of whom nobody holds two in one case. Law packs (packs,
+// internal/law) say what law says of it, under which [Instrument] and for which
+// [DataClass]; what law leaves to people takes two. Counsel approves exactly
+// which versions, how many objects and bytes, until when, and on which basis of
+// [Secrecy]; custodians sign just that (internal/policy), with keys that the
+// server never has. The writ is that authorisation with its quorum and the
+// proof that it is in the ledger. The gate verifies all of it by itself and
+// counts what it gives out. What is in scope is preserved meanwhile, unseen.
+// The package (internal/bag) is sealed to the authority; the customer is told
+// (internal/notice) at once, or when secrecy ends, with the proof of when.
+//
 // # How it is proven
 //
 // The ledger (internal/ledger) is a public transparency log. What the server

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ import (
 
 	"writ"
 	"writ/internal/docket"
+	"writ/internal/folder"
 	"writ/internal/policy"
 	"writ/internal/vault"
 )
@@ -138,6 +140,47 @@ func TestCustodiansOnThePage(t *testing.T) {
 				t.Error("the page does not say who is outside")
 			}
 		})
+	}
+}
+
+// TestLostCustodians: without the file of the custodians' sets nothing opens
+// under law, the server says so, and owners go on.
+func TestLostCustodians(t *testing.T) {
+	cfg := configure(t, "WRIT_LEDGER_INTERVAL=1s")
+	s, err := Start(options(t, cfg))
+	if err != nil {
+		t.Fatal(err)
+	}
+	enrolled(t, s, "")
+	ready := func(s *Server) string {
+		status, body, _ := get(t, http.DefaultClient, "http://"+s.Status().Metrics+"/readyz")
+		if status != 200 {
+			t.Errorf("/readyz: %d", status)
+		}
+		return body
+	}
+	if body := ready(s); strings.Contains(body, "law") {
+		t.Errorf("law: %q", body)
+	}
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(folder.Folder(cfg.Data).Keys(), "custodians")); err != nil {
+		t.Fatal(err)
+	}
+	s, err = Start(options(t, cfg))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	if body := ready(s); !strings.Contains(body, "\nlaw: ") {
+		t.Errorf("nothing is said of law: %q", body)
+	}
+	if err := s.rooms.Gate.Lawful(); err == nil {
+		t.Error("something opens under law")
+	}
+	if _, err := s.rooms.Vault.AddCustomer(t.Context(), "harbour-clinic"); err != nil {
+		t.Errorf("owners are concerned: %v", err)
 	}
 }
 

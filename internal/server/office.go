@@ -15,6 +15,7 @@ import (
 	"writ/internal/bag"
 	"writ/internal/config"
 	"writ/internal/docket"
+	"writ/internal/gate"
 	"writ/internal/law"
 	"writ/internal/letter"
 	"writ/internal/notice"
@@ -251,6 +252,15 @@ func (s *Server) enforced() proof.Policy {
 		}
 	}
 	return p
+}
+
+// lawTrouble says what keeps writs from opening anything, though custodians
+// are pinned.
+func (s *Server) lawTrouble() string {
+	if err := s.rooms.Gate.Lawful(); err != nil && !errors.Is(err, gate.ErrNoSet) {
+		return err.Error()
+	}
+	return ""
 }
 
 // describeMember is a key of the custodians' set as the public policy has it.

@@ -7,11 +7,13 @@ import (
 )
 
 // readiness says why the server is not ready; "" when it is. What keeps the
-// ledger from publishing is said beside it: owners read and write all the same,
-// so that nobody takes the server out of service for it.
+// ledger from publishing, and writs from opening anything, is said beside it:
+// owners read and write all the same, so that nobody takes the server out of
+// service for it.
 type readiness struct {
 	reason atomic.Pointer[string]
 	ledger func() string // nil or "" when it publishes
+	law    func() string // nil or "" when a writ would open
 }
 
 func (r *readiness) set(reason string) { r.reason.Store(&reason) }
@@ -27,11 +29,16 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	fmt.Fprintln(w, "ready")
-	if r.ledger == nil {
-		return
-	}
-	if trouble := r.ledger(); trouble != "" {
-		fmt.Fprintln(w, "ledger: "+trouble)
+	for _, beside := range []struct {
+		what    string
+		trouble func() string
+	}{{"ledger", r.ledger}, {"law", r.law}} {
+		if beside.trouble == nil {
+			continue
+		}
+		if trouble := beside.trouble(); trouble != "" {
+			fmt.Fprintln(w, beside.what+": "+trouble)
+		}
 	}
 }
 

@@ -109,7 +109,10 @@ func (s *Server) start(unseal gate.Unsealer) (err error) {
 	if err := s.openOffice(context.Background()); err != nil {
 		return err
 	}
-	s.ready.ledger = s.ledger.Trouble
+	s.ready.ledger, s.ready.law = s.ledger.Trouble, s.lawTrouble
+	if trouble := s.lawTrouble(); trouble != "" {
+		s.log.Error("nothing opens under law until this is mended; owners are not concerned", "error", trouble)
+	}
 	s.measure = newMeasures(s.rooms, s.ledger, s.program)
 	if err := s.listen(); err != nil {
 		return err
