@@ -476,6 +476,8 @@ func TestPreserveRefuses(t *testing.T) {
 	wantError(t, try("a", policy.Scope{}), policy.ErrScope)
 	traffic := whole
 	traffic.Classes = []writ.DataClass{writ.ClassTraffic}
+	wantError(t, try("a", traffic), policy.ErrScope)
+	traffic.Buckets = nil
 	wantError(t, try("a", traffic), ErrPreservation)
 	for bucket, want := range map[writ.BucketName]error{"nowhere": ErrNoBucket, "others": ErrBucketOwner} {
 		err := try("a", scopeOf(policy.BucketScope{Bucket: "kept"}, policy.BucketScope{Bucket: bucket}))
