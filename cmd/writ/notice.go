@@ -17,7 +17,7 @@ func noticeCommand(g *global) *cobra.Command {
 		Example: "  writ --data /srv/writ notice list --state waiting",
 	}
 	s := newSeat(g, cmd)
-	cmd.AddCommand(noticeList(s), noticeShow(s), noticeCancel(s))
+	cmd.AddCommand(noticeList(s), noticeShow(s), noticeCancel(s), noticeReaddress(s), noticeGiveUp(s))
 	return cmd
 }
 
@@ -87,7 +87,7 @@ func noticeShow(s *seat) *cobra.Command {
 
 // deliveryLine says how far a message is with one contact.
 func deliveryLine(d *desk, one api.NoticeDelivery) string {
-	text := fmt.Sprintf("by %s %s: %s after %s attempts", shown(one.Contact.Kind), shown(one.Contact.Address), shown(one.State), strconv.Itoa(one.Attempts))
+	text := fmt.Sprintf("contact %d, by %s %s: %s after %s attempts", one.Number, shown(one.Contact.Kind), shown(one.Contact.Address), shown(one.State), strconv.Itoa(one.Attempts))
 	if !one.Settled.IsZero() {
 		text += ", " + d.at(one.Settled)
 	}
@@ -112,4 +112,48 @@ func noticeCancel(s *seat) *cobra.Command {
 			return tellNothing(s, cmd, "POST", "notices/cancel", map[string]string{"id": args[0]}, "cancelled: "+shown(args[0]))
 		},
 	}
+}
+
+func noticeReaddress(s *seat) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "readdress NOTICE CONTACT", Short: "Send a message to another contact of its customer: counsel does",
+		Long: `Readdress sends what could not be delivered to CONTACT (its number, as writ notice
+show has it) to another address from now on: one that the customer has now, which
+writ customer contacts sets, or its inbox.`,
+		Example: "  writ --data /srv/writ notice readdress case/2026-7KQM-4ZT0/after 0 --to inbox",
+		Args:    exactly("NOTICE", "CONTACT"),
+	}
+	to := cmd.Flags().String("to", "inbox", "address of one of the customer's contacts, or inbox")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		of, err := noticeContact(args)
+		if err != nil {
+			return err
+		}
+		return tellNothing(s, cmd, "POST", "notices/readdress", api.Readdressing{NoticeContact: of, To: *to}, "goes to "+shown(*to)+": "+shown(args[0]))
+	}
+	return cmd
+}
+
+func noticeGiveUp(s *seat) *cobra.Command {
+	return &cobra.Command{
+		Use: "give-up NOTICE CONTACT", Short: "Try one contact of a message no more: counsel does",
+		Example: "  writ --data /srv/writ notice give-up case/2026-7KQM-4ZT0/after 1",
+		Args:    exactly("NOTICE", "CONTACT"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			of, err := noticeContact(args)
+			if err != nil {
+				return err
+			}
+			return tellNothing(s, cmd, "POST", "notices/give-up", of, "given up: contact "+args[1]+" of "+shown(args[0]))
+		},
+	}
+}
+
+// noticeContact is NOTICE and the number of its CONTACT.
+func noticeContact(args []string) (api.NoticeContact, error) {
+	n, err := strconv.ParseUint(args[1], 10, 7)
+	if err != nil {
+		return api.NoticeContact{}, fmt.Errorf("%q is no number of a contact; writ notice show has them", args[1])
+	}
+	return api.NoticeContact{ID: args[0], Contact: int(n)}, nil
 }

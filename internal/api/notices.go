@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -38,6 +39,7 @@ type NoticeState struct {
 
 // NoticeDelivery is how far a message is with one of its contacts.
 type NoticeDelivery struct {
+	Number   int             `json:"number" doc:"of the contact among the message's, from 0"`
 	Contact  CustomerContact `json:"contact"`
 	State    notice.State    `json:"state"`
 	Attempts int             `json:"attempts"`
@@ -61,6 +63,18 @@ type NoticeFile struct {
 	Name string `json:"name"`
 	MIME string `json:"mime"`
 	Size int    `json:"size"`
+}
+
+// NoticeContact is one contact of a message.
+type NoticeContact struct {
+	ID      string `json:"id" minLength:"1" maxLength:"200"`
+	Contact int    `json:"contact" minimum:"0" maximum:"100" doc:"its number among the message's, from 0"`
+}
+
+// Readdressing sends a message to another contact of the same customer.
+type Readdressing struct {
+	NoticeContact
+	To string `json:"to" minLength:"1" maxLength:"400" doc:"address of one of the customer's contacts, or inbox"`
 }
 
 // NoticePage is a page of messages.
@@ -122,10 +136,34 @@ func (h office) notices(a huma.API) {
 				ID string `json:"id" minLength:"1" maxLength:"200"`
 			}
 		}) (*none, error) {
-			if err := h.Docket.MayCancel(ctx, actor(ctx), in.Body.ID); err != nil {
+			if err := h.Docket.MaySteer(ctx, actor(ctx), "cancel-notice", in.Body.ID); err != nil {
 				return nil, problem(err)
 			}
 			return done(records.Retry(ctx, h.Docket.Records, func(tx records.Tx) error { return h.Notices.CancelTx(ctx, tx, in.Body.ID) }))
+		})
+	huma.Register(a, huma.Operation{OperationID: "give-up-notice", Method: http.MethodPost, Path: "/api/v1/notices/give-up", Summary: "Try one contact of a message no more", DefaultStatus: http.StatusNoContent},
+		func(ctx context.Context, in *struct {
+			Body NoticeContact
+		}) (*none, error) {
+			if err := h.Docket.MaySteer(ctx, actor(ctx), "give-up-notice", in.Body.ID); err != nil {
+				return nil, problem(err)
+			}
+			return done(records.Retry(ctx, h.Docket.Records, func(tx records.Tx) error { return h.Notices.GiveUpTx(ctx, tx, in.Body.ID, in.Body.Contact) }))
+		})
+	huma.Register(a, huma.Operation{OperationID: "readdress-notice", Method: http.MethodPost, Path: "/api/v1/notices/readdress", Summary: "Send a customer's message to another of its contacts", DefaultStatus: http.StatusNoContent},
+		func(ctx context.Context, in *struct {
+			Body Readdressing
+		}) (*none, error) {
+			if err := h.Docket.MaySteer(ctx, actor(ctx), "readdress-notice", in.Body.ID); err != nil {
+				return nil, problem(err)
+			}
+			to, err := h.contactNow(ctx, in.Body)
+			if err != nil {
+				return nil, problem(err)
+			}
+			return done(records.Retry(ctx, h.Docket.Records, func(tx records.Tx) error {
+				return h.Notices.ReaddressTx(ctx, tx, in.Body.ID, in.Body.Contact, to)
+			}))
 		})
 	huma.Register(a, huma.Operation{OperationID: "contacts", Method: http.MethodGet, Path: "/api/v1/customers/{customer}/contacts", Summary: "How a customer is told"},
 		func(ctx context.Context, in *CustomerPath) (*output[[]CustomerContact], error) {
@@ -249,6 +287,32 @@ func (h office) contacts(ctx context.Context, id writ.CustomerID, secrets map[st
 	return out, err
 }
 
+// contactNow is the contact that a message goes to from now on: one that its
+// customer has now, or the inbox. A notice says whose data somebody demands,
+// so that no address that only counsel knows can get one.
+func (h office) contactNow(ctx context.Context, in Readdressing) (notice.Contact, error) {
+	status, err := h.Notices.Status(ctx, in.ID)
+	if err != nil {
+		return notice.Contact{}, err
+	}
+	if status.Message.Kind != notice.KindNotice || status.Message.Customer == "" {
+		return notice.Contact{}, fmt.Errorf("%w: it is to the staff, who are reached as they set it themselves", notice.ErrContact)
+	}
+	if in.To == string(notice.ByInbox) {
+		return notice.Contact{Kind: notice.ByInbox}, nil
+	}
+	list, err := h.Notices.Contacts(ctx, status.Message.Customer)
+	if err != nil {
+		return notice.Contact{}, err
+	}
+	for _, c := range list {
+		if c.Address == in.To {
+			return c, nil
+		}
+	}
+	return notice.Contact{}, fmt.Errorf("%w: it is none of the customer's contacts", notice.ErrContact)
+}
+
 func noticeOf(s notice.Status) NoticeState {
 	m := s.Message
 	out := NoticeState{
@@ -257,6 +321,7 @@ func noticeOf(s notice.Status) NoticeState {
 	}
 	for _, d := range s.Deliveries {
 		out.Deliveries = append(out.Deliveries, NoticeDelivery{
+			Number:  d.Number,
 			Contact: CustomerContact{Kind: d.Contact.Kind, Address: d.Contact.Address, Language: d.Contact.Language},
 			State:   d.State, Attempts: d.Attempts, Doubts: d.Doubts, Next: d.Next, Settled: d.Settled, Trouble: d.Detail, Alarmed: d.Alarmed,
 		})

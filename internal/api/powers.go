@@ -53,7 +53,7 @@ var powers = map[string][]writ.Role{
 	"resume-authority": counsel, "add-call-back": entry, "verify-call-backs": entry, "remove-call-backs": entry,
 	"add-authority-key": entry, "verify-keys": entry, "revoke-keys": entry,
 
-	"notices": inCases, "notice": inCases, "cancel-notice": counsel,
+	"notices": inCases, "notice": inCases, "cancel-notice": counsel, "give-up-notice": counsel, "readdress-notice": counsel,
 	"contacts": keepers, "set-contacts": keepers, "inbox": keepers, "read-inbox": keepers,
 
 	"report": append(slices.Clone(inCases), writ.RoleAuditor), "publish-report": {writ.RoleCounsel, writ.RoleAuditor},

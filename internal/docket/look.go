@@ -108,14 +108,14 @@ func (d *Docket) Counts(who Actor) error {
 	return who.sees()
 }
 
-// MayCancel says whether a person may take a message back: counsel may, and it
-// is in the audit trail.
-func (d *Docket) MayCancel(ctx context.Context, who Actor, id string) error {
+// MaySteer says whether a person may take a message back, or send it elsewhere:
+// counsel may, and it is in the audit trail as action.
+func (d *Docket) MaySteer(ctx context.Context, who Actor, action, id string) error {
 	var err error
 	if !has(who.Roles, writ.RoleCounsel) {
 		err = refuse(ErrRole, "this takes the role counsel, which %s does not hold", who.Person)
 	}
-	if e := d.audit(ctx, who, "cancel-notice", id, err); err == nil {
+	if e := d.audit(ctx, who, action, id, err); err == nil {
 		err = e
 	}
 	return err
