@@ -3,8 +3,6 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -23,106 +21,14 @@ import (
 	"writ/internal/api"
 	"writ/internal/bag"
 	"writ/internal/docket"
-	datafolder "writ/internal/folder"
 	"writ/internal/policy"
-	"writ/internal/staff"
 )
-
-// bureau is a server with the people who handle demands.
-type bureau struct {
-	*server
-	tokens map[string]string // by first name
-	keys   map[string]ed25519.PrivateKey
-	set    policy.Set
-}
-
-var people = map[string][]writ.Role{
-	"olu.farren": {writ.RoleOperator}, "pia.sund": {writ.RoleOperator},
-	"noor.adeyemi": {writ.RoleIntake}, "mira.lindqvist": {writ.RoleCounsel}, "theo.brandt": {writ.RoleCounsel},
-	"ada.okafor": {writ.RoleCustodian}, "jun.park": {writ.RoleCustodian}, "sam.ortiz": {writ.RoleProduction},
-}
-
-// desk is somebody's side of the office; "" is the socket's own.
-func (b *bureau) desk(name string) (*api.Desk, func()) {
-	b.t.Helper()
-	c, err := api.Dial(context.Background(), datafolder.Folder(b.data))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return c.At(b.tokens[name]), c.Close
-}
-
-// newBureau starts a server and names its people over the socket, as the first
-// persons of a fresh server are.
-func newBureau(t *testing.T) *bureau {
-	t.Helper()
-	b := &bureau{server: run(t, "--ledger-interval", "1s"), tokens: map[string]string{}, keys: map[string]ed25519.PrivateKey{}}
-	ctx := context.Background()
-	socket, done := b.desk("")
-	defer done()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	order := []string{"noor.adeyemi", "mira.lindqvist", "theo.brandt", "ada.okafor", "jun.park", "sam.ortiz", "olu.farren", "pia.sund"}
-	for _, name := range order {
-		must(socket.Do(ctx, http.MethodPut, "persons/"+name, api.PersonInput{Name: name}, nil))
-		for _, role := range people[name] {
-			must(socket.Do(ctx, http.MethodPost, "persons/"+name+"/roles", api.RoleInput{Role: role}, nil))
-		}
-	}
-	for _, name := range order { // the operators' last: with them the socket's rights end
-		token, reg := staff.NewToken()
-		must(socket.Do(ctx, http.MethodPost, "tokens/register", api.RegisterInput{
-			TokenInput: api.TokenInput{Person: writ.Person(name), Roles: people[name]}, Registration: reg.String(),
-		}, nil))
-		first, _, _ := strings.Cut(name, ".")
-		b.tokens[first] = token
-	}
-	mira, done := b.desk("mira")
-	defer done()
-	now, err := mira.Custodians(ctx)
-	must(err)
-	b.set = policy.Set{V: 1, Number: 1, Threshold: 2, Log: now.Log, Witnesses: now.Policy, At: time.Now().UTC().Truncate(time.Second)}
-	for _, name := range []string{"ada", "jun", "mira", "theo"} {
-		public, private, err := ed25519.GenerateKey(rand.Reader)
-		must(err)
-		b.keys[name] = private
-		role := writ.RoleCustodian
-		if name == "mira" || name == "theo" {
-			role = writ.RoleCounsel
-		}
-		for full := range people {
-			if first, _, _ := strings.Cut(full, "."); first == name {
-				b.set.Members = append(b.set.Members, policy.Member{Person: writ.Person(full), Role: role, Key: public, Outside: name == "ada", Offline: true})
-			}
-		}
-	}
-	payload, err := b.set.Encode()
-	must(err)
-	e := policy.NewEnvelope(policy.TypeSet, payload)
-	for name := range b.keys {
-		e.Add(b.sign(name, policy.TypeSet, payload))
-	}
-	envelope, err := e.Encode()
-	must(err)
-	_, err = mira.SetCustodians(ctx, envelope)
-	must(err)
-	return b
-}
-
-func (b *bureau) sign(name, kind string, payload []byte) policy.Signature {
-	key := b.keys[name]
-	return policy.Signature{KeyID: policy.KeyID(key.Public().(ed25519.PublicKey)), Sig: ed25519.Sign(key, policy.Message(kind, payload))}
-}
 
 // TestKillTheDocket kills the server at every move of a case, before, in or
 // after it, and goes on: nothing that was answered is lost, no move happens
 // twice, no statement is doubled, and the customer is told once.
 func TestKillTheDocket(t *testing.T) {
-	b := newBureau(t)
+	b := newBureau(run(t, "--ledger-interval", "1s"))
 	cred := b.customer("harbour-clinic")
 	client := b.client(cred, b.s3)
 	b.bucket(client, "ward-seven")
@@ -264,17 +170,6 @@ func TestKillTheDocket(t *testing.T) {
 		}
 	}
 	b.afterwards(id, court, letter)
-}
-
-// signCase signs as a custodian does: the very bytes that it was given.
-func (b *bureau) signCase(d *api.Desk, name, id string) error {
-	s, err := d.ToSign(context.Background(), id)
-	if err != nil {
-		return err
-	}
-	sig := b.sign(name, policy.TypeAuthorisation, s.Payload)
-	_, err = d.Move(context.Background(), id, "sign", api.SignInput{Digest: s.Digest, Key: sig.KeyID, Sig: sig.Sig})
-	return err
 }
 
 // happened is how often something happened in a case.
