@@ -44,7 +44,6 @@ func newSeat(g *global, group *cobra.Command) *seat {
 // desk is an office as one person sees it.
 type desk struct {
 	*api.Desk
-	zone  *time.Location // of deadlines, beside UTC
 	Close func()
 }
 
@@ -66,15 +65,11 @@ func (s *seat) desk(cmd *cobra.Command) (*desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	zone, err := time.LoadLocation(cfg.Provider.TimeZone)
-	if err != nil || cfg.Provider.TimeZone == "" {
-		zone = time.Local
-	}
 	c, err := dial(cmd.Context(), cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &desk{c.At(token), zone, c.Close}, nil
+	return &desk{c.At(token), c.Close}, nil
 }
 
 func (s *seat) remote(token string) (*desk, error) {
@@ -92,7 +87,7 @@ func (s *seat) remote(token string) (*desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &desk{d, time.Local, func() {}}, nil
+	return &desk{d, func() {}}, nil
 }
 
 // token is the person's, "" if none is given.
@@ -128,13 +123,13 @@ func readToken(name string) (string, error) {
 }
 
 // at is a moment as the office writes it: RFC 3339 in UTC, and beside it the
-// local time, in which deadlines are read; "" for none.
+// operator's local time, in which deadlines are read; "" for none.
 func (d *desk) at(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
 	utc := stamp(t)
-	if local := t.In(d.zone); local.Format("-07:00") != "+00:00" {
+	if local := t.In(d.Zone()); local.Format("-07:00") != "+00:00" {
 		return utc + " (" + local.Format("Mon 2 Jan 15:04 MST") + ")"
 	}
 	return utc

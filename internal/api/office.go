@@ -93,6 +93,10 @@ type office struct{ Office }
 
 type identityKey struct{}
 
+// zoneHeader tells whoever asks in which time zone (IANA) the operator's
+// deadlines are read. Times in bodies are UTC.
+const zoneHeader = "Writ-Time-Zone"
+
 // described is where the description is, for anybody.
 var described = []string{OfficePath + "openapi.json", OfficePath + "openapi.yaml"}
 
@@ -119,6 +123,9 @@ func (h office) authenticated(next http.Handler) http.Handler {
 			h.Log.Error("a token could not be looked at", "error", err.Error())
 			refuse(w, &Problem{Status: http.StatusInternalServerError, Title: "Internal Server Error", Detail: "the token could not be looked at; try again"})
 			return
+		}
+		if zone := h.Docket.Provider.TimeZone; zone != "" {
+			w.Header().Set(zoneHeader, zone)
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), identityKey{}, who)))
 	})

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"writ"
@@ -28,11 +29,23 @@ type Desk struct {
 	http  *http.Client
 	base  string
 	token string
+	zone  atomic.Pointer[time.Location] // as the server's last answer said
+}
+
+// Zone is where the operator's deadlines are read, as the server says it; UTC
+// before it has answered, or if this machine doesn't know the zone.
+func (d *Desk) Zone() *time.Location {
+	if zone := d.zone.Load(); zone != nil {
+		return zone
+	}
+	return time.UTC
 }
 
 // At makes a desk over the connection of a client of the administration; token
 // may be empty, for the operator's account.
-func (c *Client) At(token string) *Desk { return &Desk{c.http, "http://writ", token} }
+func (c *Client) At(token string) *Desk {
+	return &Desk{http: c.http, base: "http://writ", token: token}
+}
 
 // Remote makes a desk at a server's web address. CAs, if not nil, are the
 // authorities to trust, in PEM.
@@ -51,7 +64,7 @@ func Remote(server, token string, cas []byte) (*Desk, error) {
 		t.TLSClientConfig.RootCAs = pool
 	}
 	h := &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	return &Desk{h, u.Scheme + "://" + u.Host, token}, nil
+	return &Desk{http: h, base: u.Scheme + "://" + u.Host, token: token}, nil
 }
 
 // send sends one request; an answer that is no success is its [Problem].
@@ -73,6 +86,11 @@ func (d *Desk) send(ctx context.Context, method, path, media string, body io.Rea
 			err = at.Err
 		}
 		return nil, fmt.Errorf("couldn't ask the server: %w", err)
+	}
+	if name := resp.Header.Get(zoneHeader); name != "" && len(name) <= 64 && name != "Local" {
+		if zone, err := time.LoadLocation(name); err == nil {
+			d.zone.Store(zone)
+		}
 	}
 	if resp.StatusCode/100 == 2 {
 		return resp.Body, nil

@@ -53,3 +53,17 @@ func TestReaddress(t *testing.T) {
 		t.Errorf("the contact that was given up is %+v", d)
 	}
 }
+
+// TestZone: who has a token learns in which zone the operator's deadlines are
+// read, whatever this machine's own settings are; a stranger doesn't.
+func TestZone(t *testing.T) {
+	h := newHouse(t)
+	d := h.desk("mira")
+	h.must(d.Do(h.ctx, "GET", "me", nil, nil))
+	if got := d.Zone().String(); got != "Europe/Berlin" {
+		t.Errorf("the zone is %s", got)
+	}
+	if r := h.ask("", "GET", "/api/v1/me", nil, ""); r.head.Get("Writ-Time-Zone") != "" {
+		t.Error("a stranger is told")
+	}
+}
