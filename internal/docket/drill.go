@@ -10,25 +10,25 @@ import (
 
 // Rehearsal is how a drill went.
 type Rehearsal struct {
-	Case     writ.CaseID
-	Began    time.Time
-	Due      time.Time // of the first deadline
-	Clock    string
-	Ended    time.Time // when it was approved or answered; zero while it runs
-	Kept     bool
-	Steps    []RehearsedStep
-	Missing  []Need
-	Longest  time.Duration // the longest pause between two steps of persons
-	PagedAt  time.Time     // first page; zero if none was sent
-	Answered time.Duration // from the first page to the first hand after it
+	Case     writ.CaseID     `json:"case"`
+	Began    time.Time       `json:"began"`
+	Due      time.Time       `json:"due"` // of the first deadline
+	Clock    string          `json:"clock"`
+	Ended    time.Time       `json:"ended,omitzero"` // when it was approved or answered; zero while it runs
+	Kept     bool            `json:"kept"`
+	Steps    []RehearsedStep `json:"steps"`
+	Missing  []Need          `json:"missing,omitempty"`
+	Longest  time.Duration   `json:"longest_ns"`            // the longest pause between two steps of persons
+	PagedAt  time.Time       `json:"paged_at,omitzero"`     // first page; zero if none was sent
+	Answered time.Duration   `json:"answered_ns,omitempty"` // from the first page to the first hand after it
 }
 
 // RehearsedStep is one thing that somebody did.
 type RehearsedStep struct {
-	After time.Duration // since the receipt
-	By    writ.Person
-	As    writ.Role
-	What  Kind
+	After time.Duration `json:"after_ns"` // since the receipt
+	By    writ.Person   `json:"by,omitempty"`
+	As    writ.Role     `json:"as,omitempty"`
+	What  Kind          `json:"what"`
 }
 
 // Rehearse enters the demand of a drill: an emergency order for content, whose

@@ -9,9 +9,9 @@ import (
 
 // Need is what is missing in a case, and who must do it.
 type Need struct {
-	What string
-	Role writ.Role // "" for the docket itself, or for others outside
-	How  string    // the command that does it
+	What string    `json:"what"`
+	Role writ.Role `json:"role,omitempty"` // "" for the docket itself, or for others outside
+	How  string    `json:"how,omitempty"`  // the command that does it
 }
 
 // Needs says what a case waits for, in the order in which it is to be done.

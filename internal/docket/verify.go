@@ -14,12 +14,12 @@ import (
 
 // Verified says how a case stands against the public log.
 type Verified struct {
-	Events    uint32
-	Proven    int // events whose commitment is in the published log
-	Waiting   int // events whose commitment is not published yet
-	Head      [32]byte
-	Erased    bool
-	Complaint []string // what does not fit, each a sentence
+	Events    uint32   `json:"events"`
+	Proven    int      `json:"proven"`  // events whose commitment is in the published log
+	Waiting   int      `json:"waiting"` // events whose commitment is not published yet
+	Head      [32]byte `json:"-"`       // hash of the newest event, that each event names of the one before
+	Erased    bool     `json:"erased,omitempty"`
+	Complaint []string `json:"complaint,omitempty"` // what does not fit, each a sentence
 }
 
 // Verify holds the events of a case against what the ledger committed to when
