@@ -13,6 +13,7 @@ import (
 
 	"writ"
 	"writ/internal/api"
+	"writ/internal/docket"
 )
 
 func caseCommand(g *global) *cobra.Command {
@@ -85,21 +86,16 @@ the end of a page names the --after that begins the next.`,
 		if q.To, err = parseMoment("--to", to); err != nil {
 			return err
 		}
-		d, err := s.desk(cmd)
-		if err != nil {
-			return err
-		}
-		defer d.Close()
-		page, err := d.Cases(cmd.Context(), q)
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			return writeJSON(cmd.OutOrStdout(), page)
-		}
-		return d.printList(cmd.OutOrStdout(), cmd.ErrOrStderr(), page)
+		return listCases(s, cmd, *asJSON, q)
 	}
 	return cmd
+}
+
+// listCases prints a page of cases.
+func listCases(s *seat, cmd *cobra.Command, asJSON bool, q api.ListInput) error {
+	return inquire(s, cmd, asJSON, func(ctx context.Context, d *desk) (api.CasePage, error) { return d.Cases(ctx, q) }, func(d *desk, page api.CasePage) error {
+		return d.printList(cmd.OutOrStdout(), cmd.ErrOrStderr(), page)
+	})
 }
 
 func (d *desk) printList(out, aside io.Writer, page api.CasePage) error {
@@ -144,27 +140,17 @@ func caseEvents(s *seat) *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		id, d, err := s.inCase(cmd, args[0])
-		if err != nil {
-			return err
-		}
-		defer d.Close()
-		all, err := d.Events(cmd.Context(), string(id))
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			return writeJSON(cmd.OutOrStdout(), all)
-		}
-		rows := make([][]string, len(all))
-		for i, e := range all {
-			by := "the docket itself"
-			if e.By != "" {
-				by = string(e.By) + " as " + string(e.As)
+		return consultCase(s, cmd, *asJSON, args[0], "/events", func(_ *desk, all []docket.Event) error {
+			rows := make([][]string, len(all))
+			for i, e := range all {
+				by := "the docket itself"
+				if e.By != "" {
+					by = string(e.By) + " as " + string(e.As)
+				}
+				rows[i] = []string{fmt.Sprint(e.Seq), stamp(e.At), string(e.Kind), by, clip(shown(string(e.Body)), 160)}
 			}
-			rows[i] = []string{fmt.Sprint(e.Seq), stamp(e.At), string(e.Kind), by, clip(shown(string(e.Body)), 160)}
-		}
-		return table(cmd.OutOrStdout(), "N AT WHAT BY BODY", rows)
+			return table(cmd.OutOrStdout(), "N AT WHAT BY BODY", rows)
+		})
 	}
 	return cmd
 }
@@ -182,11 +168,7 @@ func caseVerify(s *seat) *cobra.Command {
 			return err
 		}
 		defer d.Close()
-		var v struct {
-			Events, Proven, Waiting int
-			Erased                  bool
-			Complaint               []string
-		}
+		var v docket.Verified
 		if err := d.Do(cmd.Context(), "GET", "cases/"+string(id)+"/verify", nil, &v); err != nil {
 			return err
 		}
@@ -236,6 +218,16 @@ func caseQuestions(s *seat) *cobra.Command {
 		return table(cmd.OutOrStdout(), "QUESTION ANSWER ASKS ARTICLE", rows)
 	}
 	return cmd
+}
+
+// consultCase asks the office for what a case has at path, and prints it: as
+// JSON, or as tell does.
+func consultCase[T any](s *seat, cmd *cobra.Command, asJSON bool, text, path string, tell func(d *desk, out T) error) error {
+	id, err := caseArgument(text)
+	if err != nil {
+		return err
+	}
+	return consult(s, cmd, asJSON, "GET", "cases/"+string(id)+path, nil, tell)
 }
 
 // inCase reads a case's name and connects to the office.

@@ -30,19 +30,7 @@ Who looks at a case is in the audit trail.`,
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		id, d, err := s.inCase(cmd, args[0])
-		if err != nil {
-			return err
-		}
-		defer d.Close()
-		c, err := d.Case(cmd.Context(), string(id))
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			return writeJSON(cmd.OutOrStdout(), c)
-		}
-		return d.printCase(cmd.OutOrStdout(), c)
+		return consultCase(s, cmd, *asJSON, args[0], "", func(d *desk, c api.Case) error { return d.printCase(cmd.OutOrStdout(), c) })
 	}
 	return cmd
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -46,22 +47,12 @@ func custodianShow(s *seat) *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		d, err := s.desk(cmd)
-		if err != nil {
-			return err
-		}
-		defer d.Close()
-		set, err := d.Custodians(cmd.Context())
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			return writeJSON(cmd.OutOrStdout(), set)
-		}
-		if set.Set == nil {
-			return withHint(errors.New("there are no custodians yet: nothing opens under law"), "writ custodian set new FILE makes the first set")
-		}
-		return printSet(cmd.OutOrStdout(), *set.Set, nil)
+		return consult(s, cmd, *asJSON, "GET", "custodians", nil, func(_ *desk, set api.CustodianSet) error {
+			if set.Set == nil {
+				return withHint(errors.New("there are no custodians yet: nothing opens under law"), "writ custodian set new FILE makes the first set")
+			}
+			return printSet(cmd.OutOrStdout(), *set.Set, nil)
+		})
 	}
 	return cmd
 }
@@ -74,19 +65,7 @@ func custodianWaiting(s *seat) *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		d, err := s.desk(cmd)
-		if err != nil {
-			return err
-		}
-		defer d.Close()
-		page, err := d.Cases(cmd.Context(), api.ListInput{Waits: "custodian", Open: true, Limit: 1000})
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			return writeJSON(cmd.OutOrStdout(), page)
-		}
-		return d.printList(cmd.OutOrStdout(), cmd.ErrOrStderr(), page)
+		return listCases(s, cmd, *asJSON, api.ListInput{Waits: "custodian", Open: true, Limit: 1000})
 	}
 	return cmd
 }
@@ -196,20 +175,10 @@ change is in the public policy.`,
 		if !json.Valid(b) {
 			return fmt.Errorf("%s is not JSON", args[0])
 		}
-		d, err := s.desk(cmd)
-		if err != nil {
+		return inquire(s, cmd, *asJSON, func(ctx context.Context, d *desk) (api.CustodianSet, error) { return d.SetCustodians(ctx, b) }, func(_ *desk, set api.CustodianSet) error {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "set %d of custodians is in force: %s\n", set.Set.Number, set.Digest)
 			return err
-		}
-		defer d.Close()
-		set, err := d.SetCustodians(cmd.Context(), b)
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			return writeJSON(cmd.OutOrStdout(), set)
-		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "set %d of custodians is in force: %s\n", set.Set.Number, set.Digest)
-		return err
+		})
 	}
 	return cmd
 }

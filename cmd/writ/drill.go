@@ -68,19 +68,7 @@ func drillReport(s *seat) *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		id, d, err := s.inCase(cmd, args[0])
-		if err != nil {
-			return err
-		}
-		defer d.Close()
-		var r docket.Rehearsal
-		if err := d.Do(cmd.Context(), "GET", "cases/"+string(id)+"/drill", nil, &r); err != nil {
-			return err
-		}
-		if *asJSON {
-			return writeJSON(cmd.OutOrStdout(), r)
-		}
-		return d.printDrill(cmd, r)
+		return consultCase(s, cmd, *asJSON, args[0], "/drill", func(d *desk, r docket.Rehearsal) error { return d.printDrill(cmd, r) })
 	}
 	return cmd
 }

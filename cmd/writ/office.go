@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"strings"
@@ -13,13 +14,21 @@ import (
 // consult sends one request to the office, and prints the answer: as JSON, or as
 // tell does.
 func consult[T any](s *seat, cmd *cobra.Command, asJSON bool, method, path string, in any, tell func(d *desk, out T) error) error {
+	return inquire(s, cmd, asJSON, func(ctx context.Context, d *desk) (out T, err error) {
+		return out, d.Do(ctx, method, path, in, &out)
+	}, tell)
+}
+
+// inquire connects to the office, and prints what ask got from it: as JSON, or
+// as tell does.
+func inquire[T any](s *seat, cmd *cobra.Command, asJSON bool, ask func(ctx context.Context, d *desk) (T, error), tell func(d *desk, out T) error) error {
 	d, err := s.desk(cmd)
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	var out T
-	if err := d.Do(cmd.Context(), method, path, in, &out); err != nil {
+	out, err := ask(cmd.Context(), d)
+	if err != nil {
 		return err
 	}
 	if asJSON {
