@@ -13,22 +13,22 @@ import (
 // reached now, and nobody else, and nowhere else.
 func TestReaddress(t *testing.T) {
 	h := newHouse(t)
-	clinic := h.session.Customer
-	_, err := h.Notices.SetContacts(h.ctx, clinic, []notice.Contact{{Kind: notice.ByMail, Address: "old@harbour-clinic.example"}, {Kind: notice.ByInbox}})
-	h.must(err)
-	h.must(h.Notices.Add(h.ctx, notice.Message{ID: "n1", Customer: clinic, Subject: "A notice", Text: "What was demanded.\n", NotBefore: time.Now().Add(time.Hour), Kind: notice.KindNotice}))
-	h.must(h.Notices.Add(h.ctx, notice.Message{ID: "p1", Customer: clinic, To: []notice.Contact{{Kind: notice.ByMail, Address: "mira@fjordhost.example"}}, Subject: "A page", Text: "A clock.\n", NotBefore: time.Now().Add(time.Hour), Kind: notice.KindPage}))
+	clinic := h.Owner.Customer
+	_, err := h.Notices.SetContacts(h.Ctx, clinic, []notice.Contact{{Kind: notice.ByMail, Address: "old@harbour-clinic.example"}, {Kind: notice.ByInbox}})
+	h.Must(err)
+	h.Must(h.Notices.Add(h.Ctx, notice.Message{ID: "n1", Customer: clinic, Subject: "A notice", Text: "What was demanded.\n", NotBefore: time.Now().Add(time.Hour), Kind: notice.KindNotice}))
+	h.Must(h.Notices.Add(h.Ctx, notice.Message{ID: "p1", Customer: clinic, To: []notice.Contact{{Kind: notice.ByMail, Address: "mira@fjordhost.example"}}, Subject: "A page", Text: "A clock.\n", NotBefore: time.Now().Add(time.Hour), Kind: notice.KindPage}))
 	post := func(who, what string, in any) error {
-		return h.desk(who).Do(h.ctx, "POST", "notices/"+what, in, nil)
+		return h.Desk(who).Do(h.Ctx, "POST", "notices/"+what, in, nil)
 	}
 	at := func(id string, contact int, to string) api.Readdressing {
 		return api.Readdressing{NoticeContact: api.NoticeContact{ID: id, Contact: contact}, To: to}
 	}
-	_, err = h.Notices.SetContacts(h.ctx, clinic, []notice.Contact{{Kind: notice.ByMail, Address: "new@harbour-clinic.example"}})
-	h.must(err)
+	_, err = h.Notices.SetContacts(h.Ctx, clinic, []notice.Contact{{Kind: notice.ByMail, Address: "new@harbour-clinic.example"}})
+	h.Must(err)
 	state := func() notice.Status {
-		s, err := h.Notices.Status(h.ctx, "n1")
-		h.must(err)
+		s, err := h.Notices.Status(h.Ctx, "n1")
+		h.Must(err)
 		return s
 	}
 	before := state()
@@ -44,11 +44,11 @@ func TestReaddress(t *testing.T) {
 			t.Errorf("contact %d is %+v after what was refused", n, d)
 		}
 	}
-	h.must(post("mira", "readdress", at("n1", 0, "new@harbour-clinic.example")))
+	h.Must(post("mira", "readdress", at("n1", 0, "new@harbour-clinic.example")))
 	if d := state().Deliveries[0]; d.Contact.Address != "new@harbour-clinic.example" || d.State == notice.Cancelled {
 		t.Errorf("the contact is %+v", d)
 	}
-	h.must(post("mira", "give-up", api.NoticeContact{ID: "n1", Contact: 0}))
+	h.Must(post("mira", "give-up", api.NoticeContact{ID: "n1", Contact: 0}))
 	if d := state().Deliveries[0]; d.State != notice.Cancelled {
 		t.Errorf("the contact that was given up is %+v", d)
 	}
@@ -58,12 +58,12 @@ func TestReaddress(t *testing.T) {
 // read, whatever this machine's own settings are; a stranger doesn't.
 func TestZone(t *testing.T) {
 	h := newHouse(t)
-	d := h.desk("mira")
-	h.must(d.Do(h.ctx, "GET", "me", nil, nil))
+	d := h.Desk("mira")
+	h.Must(d.Do(h.Ctx, "GET", "me", nil, nil))
 	if got := d.Zone().String(); got != "Europe/Berlin" {
 		t.Errorf("the zone is %s", got)
 	}
-	if r := h.ask("", "GET", "/api/v1/me", nil, ""); r.head.Get("Writ-Time-Zone") != "" {
+	if r := h.Ask("", "GET", "/api/v1/me", nil, ""); r.Head.Get("Writ-Time-Zone") != "" {
 		t.Error("a stranger is told")
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"io/fs"
+	"encoding/hex"
+	"errors"
 	"math/big"
 	"net/http"
 	"os"
@@ -20,26 +21,18 @@ import (
 	"time"
 
 	"writ/internal/api"
+	"writ/internal/api/apitest"
 )
 
-func sum(b []byte) []byte { s := sha256.Sum256(b); return s[:] }
+// house is an office with what only these tests ask of it.
+type house struct{ *apitest.House }
 
-// files are the bodies of the files below a folder whose paths hold a text.
-func files(t *testing.T, dir, part string) (all []string) {
+func newHouse(t *testing.T) *house {
 	t.Helper()
-	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || !strings.Contains(path, part) {
-			return err
-		}
-		b, err := os.ReadFile(path)
-		all = append(all, string(b))
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
+	return &house{apitest.NewHouse(t)}
 }
+
+func sum(b []byte) []byte { s := sha256.Sum256(b); return s[:] }
 
 // certificate makes a client's certificate that no authority signed: an agency
 // is known by its digest alone.
@@ -61,17 +54,17 @@ func certificate(t *testing.T) tls.Certificate {
 // that it has the data, with nothing but the interface.
 func TestFromReceiptToReceipt(t *testing.T) {
 	h := newHouse(t)
-	h.put("letters/1.txt", "Ines Calder, ward seven: discharged")
-	h.put("diary/1.txt", "not asked for")
-	c := h.produced("7 Gs 412/26")
+	h.Put("letters/1.txt", "Ines Calder, ward seven: discharged")
+	h.Put("diary/1.txt", "not asked for")
+	c := h.Produced("7 Gs 412/26")
 	id := string(c.Case)
 	if c.Production == nil || c.Production.Objects != 1 {
 		t.Fatalf("%+v", c.Production)
 	}
-	handed, err := h.desk("sam").Deliver(h.ctx, id, api.DeliverInput{Means: "download", Times: 1})
-	h.must(err)
+	handed, err := h.Desk("sam").Deliver(h.Ctx, id, api.DeliverInput{Means: "download", Times: 1})
+	h.Must(err)
 	list := h.fetch(nil, handed.Code, http.MethodGet, "/delivery/"+id)
-	if list.status != 200 || !strings.Contains(list.body, c.Production.Volumes[0].Name) {
+	if list.Status != 200 || !strings.Contains(list.Body, c.Production.Volumes[0].Name) {
 		t.Fatalf("the list: %+v", list)
 	}
 	folder := t.TempDir()
@@ -81,54 +74,54 @@ func TestFromReceiptToReceipt(t *testing.T) {
 	}
 	for _, name := range names {
 		r := h.fetch(nil, handed.Code, http.MethodGet, "/delivery/"+id+"/"+name)
-		if r.status != 200 {
+		if r.Status != 200 {
 			t.Fatalf("%s: %+v", name, r)
 		}
-		h.must(os.WriteFile(filepath.Join(folder, name), []byte(r.body), 0o600))
+		h.Must(os.WriteFile(filepath.Join(folder, name), []byte(r.Body), 0o600))
 	}
-	if got := h.opened(folder); !slices.Equal(got, []string{"Ines Calder, ward seven: discharged"}) {
+	if got := h.Opened(folder); !slices.Equal(got, []string{"Ines Calder, ward seven: discharged"}) {
 		t.Errorf("the package holds %q", got)
 	}
-	if r := h.fetch(nil, handed.Code, http.MethodPost, "/delivery/"+id+"/receipt"); r.status != 204 {
+	if r := h.fetch(nil, handed.Code, http.MethodPost, "/delivery/"+id+"/receipt"); r.Status != 204 {
 		t.Errorf("the receipt: %+v", r)
 	}
-	before, err := h.desk("mira").Events(h.ctx, id)
-	h.must(err)
+	before, err := h.Desk("mira").Events(h.Ctx, id)
+	h.Must(err)
 	for range 3 {
 		h.fetch(nil, handed.Code, http.MethodPost, "/delivery/"+id+"/receipt")
 	}
-	if after, err := h.desk("mira").Events(h.ctx, id); err != nil || len(after) != len(before) {
+	if after, err := h.Desk("mira").Events(h.Ctx, id); err != nil || len(after) != len(before) {
 		t.Errorf("a repeated receipt is an event: %d, %d, %v", len(before), len(after), err)
 	}
-	now, err := h.desk("mira").Case(h.ctx, id)
-	h.must(err)
+	now, err := h.Desk("mira").Case(h.Ctx, id)
+	h.Must(err)
 	if now.Confirmed.IsZero() || now.Deliveries[0].Fetched != len(c.Production.Volumes) {
 		t.Errorf("confirmed %v, fetched %+v", now.Confirmed, now.Deliveries)
 	}
 	// What went out by the national system is copied out by who packs.
-	body, err := h.desk("sam").Package(h.ctx, id, "package.json")
-	h.must(err)
+	body, err := h.Desk("sam").Package(h.Ctx, id, "package.json")
+	h.Must(err)
 	body.Close()
-	if _, err := h.desk("mira").Move(h.ctx, id, "close", api.CloseInput{Affected: 1}); err != nil {
+	if _, err := h.Desk("mira").Move(h.Ctx, id, "close", api.CloseInput{Affected: 1}); err != nil {
 		t.Error(err)
 	}
 }
 
 // fetch asks the delivery, by a code or by a certificate.
-func (h *house) fetch(c *http.Client, code, method, path string, headers ...string) reply {
-	h.t.Helper()
+func (h *house) fetch(c *http.Client, code, method, path string, headers ...string) apitest.Reply {
+	h.T.Helper()
 	if c == nil {
-		c = h.client()
+		c = h.Client()
 	}
-	req, err := http.NewRequestWithContext(h.ctx, method, h.tls.URL+path, nil)
-	h.must(err)
+	req, err := http.NewRequestWithContext(h.Ctx, method, h.TLS.URL+path, nil)
+	h.Must(err)
 	if code != "" {
 		req.Header.Set("Authorization", "Bearer "+code)
 	}
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	return h.send(c, req)
+	return h.Send(c, req)
 }
 
 // TestManual: the demand that docs/office.md enters with curl is taken as it
@@ -136,15 +129,15 @@ func (h *house) fetch(c *http.Client, code, method, path string, headers ...stri
 func TestManual(t *testing.T) {
 	h := newHouse(t)
 	b, err := os.ReadFile("../../docs/office.md")
-	h.must(err)
+	h.Must(err)
 	manual := string(b)
 	_, rest, found := strings.Cut(manual, "$S/cases -d '")
 	body, _, ended := strings.Cut(rest, "'")
 	if !found || !ended {
 		t.Fatal("the manual enters no demand")
 	}
-	if r := h.ask("noor", "POST", "/api/v1/cases", strings.NewReader(body), "application/json"); r.status != 201 {
-		t.Errorf("%d %s", r.status, r.body)
+	if r := h.Ask("noor", "POST", "/api/v1/cases", strings.NewReader(body), "application/json"); r.Status != 201 {
+		t.Errorf("%d %s", r.Status, r.Body)
 	}
 	var paths []string
 	for _, op := range h.described() {
@@ -161,4 +154,17 @@ func TestManual(t *testing.T) {
 			t.Errorf("there is no %s", m[0])
 		}
 	}
+}
+
+func isCode(t *testing.T, err error, status int, code string) {
+	t.Helper()
+	var p *api.Problem
+	if !errors.As(err, &p) || p.Status != status || p.Code != code {
+		t.Errorf("got %v (%+v), want %d %s", err, p, status, code)
+	}
+}
+
+func digest(c tls.Certificate) string {
+	leaf, _ := x509.ParseCertificate(c.Certificate[0])
+	return hex.EncodeToString(sum(leaf.Raw))
 }
