@@ -111,7 +111,11 @@ func (h office) authenticated(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		who, err := h.identify(r)
+		who, known := r.Context().Value(identityKey{}).(staff.Identity)
+		var err error
+		if !known {
+			who, err = h.identify(r)
+		}
 		switch {
 		case errors.Is(err, staff.ErrToken), errors.Is(err, errNoToken), errors.Is(err, staff.ErrBootstrap):
 			refuse(w, &Problem{
