@@ -1,0 +1,96 @@
+package page
+
+import (
+	"slices"
+	"strings"
+
+	"writ"
+)
+
+// Kind is what somebody is who is signed in.
+type Kind string
+
+// The kinds of visitors.
+const (
+	Nobody   Kind = ""         // not signed in
+	Staff    Kind = "staff"    // a person of the operator's, or one who acts for it
+	Customer Kind = "customer" // a user of one customer
+	Officer  Kind = "officer"  // a person of one authority
+)
+
+// Audience says who may use a route.
+type Audience struct {
+	Anybody bool // also who is not signed in
+	Kind    Kind
+	Roles   []writ.Role // of staff: one of these; none: any of the staff
+}
+
+// Audiences that most routes have.
+var (
+	Public    = Audience{Anybody: true}
+	Customers = Audience{Kind: Customer}
+	Officers  = Audience{Kind: Officer}
+	AllStaff  = Audience{Kind: Staff}
+)
+
+// Holders are staff who hold one of the roles.
+func Holders(roles ...writ.Role) Audience { return Audience{Kind: Staff, Roles: roles} }
+
+// Admits says whether a visitor may.
+func (a Audience) Admits(v Visitor) bool {
+	if a.Anybody {
+		return true
+	}
+	if v.Kind != a.Kind || v.Kind == Nobody {
+		return false
+	}
+	return len(a.Roles) == 0 || slices.ContainsFunc(a.Roles, v.Has)
+}
+
+// String is the audience in one line, as the table of routes has it.
+func (a Audience) String() string {
+	switch {
+	case a.Anybody:
+		return "anybody"
+	case a.Kind != Staff:
+		return string(a.Kind)
+	case len(a.Roles) == 0:
+		return "any staff"
+	}
+	names := make([]string, len(a.Roles))
+	for i, r := range a.Roles {
+		names[i] = string(r)
+	}
+	return strings.Join(names, " ")
+}
+
+// Route is one address of the console.
+type Route struct {
+	Method string // GET, POST
+	Path   string // as net/http's ServeMux has it: /docket/{case}
+	Name   string // unique, lower-case, with "-": the audit trail has it
+	For    Audience
+	Body   int64 // most bytes of a request's body; 0 is [DefaultBody]
+	Stream bool  // the answer may take as long as it takes: downloads, live parts
+	Do     func(*Visit) error
+}
+
+// Bounds of what a request brings, in bytes.
+const (
+	DefaultBody = 256 << 10
+	UploadBody  = 64 << 20
+)
+
+// Entry is one line of the navigation.
+type Entry struct {
+	Path, Message string // message key of its text
+	For           Audience
+}
+
+// Room is a part of the console: one person's, or the public's.
+type Room struct {
+	Name   string // folder of the room
+	Files  Files
+	Routes []Route
+	Menu   []Entry
+}
