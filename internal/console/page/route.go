@@ -71,6 +71,7 @@ type Route struct {
 	Name   string // unique, lower-case, with "-": the audit trail has it
 	For    Audience
 	Body   int64 // most bytes of a request's body; 0 is [DefaultBody]
+	Fresh  bool  // a form of it may carry the ceremony of a passkey, which is ended first
 	Stream bool  // the answer may take as long as it takes: downloads, live parts
 	Do     func(*Visit) error
 }
