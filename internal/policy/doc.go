@@ -11,7 +11,11 @@
 // [ErrForm], so that nobody signs what another reads differently.
 //
 // A person may hold several keys. Thresholds count persons, never keys or
-// signatures. docs/writ.md has the formats.
+// signatures. A key is an Ed25519 key in a file, or a [Passkey], which signs in a
+// browser: its WebAuthn challenge is the SHA-256 of what an Ed25519 key would
+// sign, and [Passkey.Verify] looks at all that the browser and the authenticator
+// say of it. Passkeys never make a quorum alone, since a browser signs what the
+// page in it asks for. docs/writ.md has the formats.
 package policy
 
 import "errors"

@@ -13,11 +13,13 @@ import (
 	"writ/internal/proof"
 )
 
-// The payload types.
+// The payload types. [TypePasskey] is signed by a passkey when it enrols, and is
+// in no envelope.
 const (
 	TypeSet           = "application/vnd.writ.custodians+json"
 	TypeAuthorisation = "application/vnd.writ.authorisation+json"
 	TypeWaiver        = "application/vnd.writ.unwitnessed+json"
+	TypePasskey       = "application/vnd.writ.passkey+json"
 )
 
 const (
@@ -36,8 +38,9 @@ type Envelope struct {
 	Signatures []Signature `json:"signatures"`
 }
 
-// Signature is one signature of an envelope. KeyID is that of [KeyID]; it is a
-// hint, and proves nothing.
+// Signature is one signature of an envelope. KeyID is that of [Member.KeyID]; it
+// is a hint, and proves nothing. Sig is an Ed25519 signature of 64 bytes, or a
+// [PasskeySignature].
 type Signature struct {
 	KeyID string `json:"keyid"`
 	Sig   []byte `json:"sig"`
@@ -80,7 +83,7 @@ func (e Envelope) check() error {
 		return fmt.Errorf("%w: an envelope has at most %d signatures", ErrForm, MaxSignatures)
 	}
 	for _, s := range e.Signatures {
-		if len(s.KeyID) > 128 || len(s.Sig) > 256 {
+		if len(s.KeyID) > 128 || len(s.Sig) > MaxSig {
 			return fmt.Errorf("%w: a signature is too long", ErrForm)
 		}
 	}
@@ -98,6 +101,9 @@ func (e Envelope) Encode() ([]byte, error) {
 	b, err := json.Marshal(e)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't encode the envelope: %w", err)
+	}
+	if len(b) > MaxEnvelope {
+		return nil, fmt.Errorf("%w: an envelope has at most %d bytes", ErrForm, MaxEnvelope)
 	}
 	return b, nil
 }

@@ -36,15 +36,41 @@ type Set struct {
 	At        time.Time `json:"at"`
 }
 
-// Member is one key of one person. A person with several keys is several
-// members, with the same role and the same Outside.
+// Member is one key of one person: an Ed25519 key, or a passkey. A person with
+// several keys is several members, with the same role and the same Outside.
 type Member struct {
 	Person  writ.Person       `json:"person"`
-	Role    writ.Role         `json:"role"` // custodian or counsel
-	Key     ed25519.PublicKey `json:"key"`  // 32 bytes
+	Role    writ.Role         `json:"role"`              // custodian or counsel
+	Key     ed25519.PublicKey `json:"key,omitempty"`     // 32 bytes; absent of a passkey
+	Passkey *Passkey          `json:"passkey,omitempty"` // signs in a browser; never in the first set
 	Outside bool              `json:"outside"`
 	Offline bool              `json:"offline"` // kept in a file on a machine of its own, not in a browser
 }
+
+// KeyID names the member's key in a [Signature]: [KeyID], or a passkey's
+// [Passkey.Fingerprint].
+func (m Member) KeyID() string {
+	if m.Passkey != nil {
+		return m.Passkey.Fingerprint(m.Person)
+	}
+	return KeyID(m.Key)
+}
+
+// signed says whether a signature is this key's, over a [Message]. Errors:
+// [ErrUnknownKey]; of a passkey, [ErrPasskey].
+func (m Member) signed(message, sig []byte) error {
+	if m.Passkey != nil {
+		return m.Passkey.verify(sha256.Sum256(message), sig)
+	}
+	if len(m.Key) != ed25519.PublicKeySize || !ed25519.Verify(m.Key, message, sig) {
+		return ErrUnknownKey
+	}
+	return nil
+}
+
+// offline says whether the key is kept off line. A passkey never is, whatever
+// stands in a set that nobody checked.
+func (m Member) offline() bool { return m.Offline && m.Passkey == nil }
 
 // Check says whether a set can be in force. Errors: [ErrForm].
 func (s Set) Check() error {
@@ -76,18 +102,20 @@ func (s Set) checkMembers() error {
 		if m.Role != writ.RoleCustodian && m.Role != writ.RoleCounsel {
 			return bad("%s is neither custodian nor counsel", m.Person)
 		}
-		if len(m.Key) != ed25519.PublicKeySize {
-			return bad("the key of %s has %d bytes, not %d", m.Person, len(m.Key), ed25519.PublicKeySize)
+		if err := s.checkKey(m); err != nil {
+			return err
 		}
-		if keys[string(m.Key)] {
-			return bad("one key is there twice: every person needs keys of its own")
+		for _, name := range m.names() {
+			if keys[name] {
+				return bad("one key is there twice: every person needs keys of its own")
+			}
+			keys[name] = true
 		}
-		keys[string(m.Key)] = true
 		if other, ok := persons[m.Person]; ok && (other.Role != m.Role || other.Outside != m.Outside) {
 			return bad("%s is one person, with one role, inside or outside", m.Person)
 		}
 		persons[m.Person] = m
-		offline = offline || m.Offline && m.Role == writ.RoleCustodian
+		offline = offline || m.offline() && m.Role == writ.RoleCustodian
 	}
 	custodians := s.Persons(writ.RoleCustodian)
 	switch {
@@ -99,6 +127,34 @@ func (s Set) checkMembers() error {
 		return bad("no custodian has a key that is kept off line, and one of the signatures must be by such a key")
 	}
 	return nil
+}
+
+// checkKey checks one member's key. A passkey proves that its holder enrolled
+// it, so that a set can't be filled with keys that nobody holds; the first set
+// has none, since each of its members enrols by signing it off line.
+func (s Set) checkKey(m Member) error {
+	switch {
+	case m.Passkey == nil && len(m.Key) != ed25519.PublicKeySize:
+		return bad("the key of %s has %d bytes, not %d", m.Person, len(m.Key), ed25519.PublicKeySize)
+	case m.Passkey == nil:
+		return nil
+	case m.Key != nil:
+		return bad("one member is one key, and %s has two in one", m.Person)
+	case m.Offline:
+		return bad("the passkey of %s signs in a browser, and can't be kept off line", m.Person)
+	case s.Number == 1:
+		return bad("the first set has no passkeys, and %s would sign by one: make a key with writ custodian keygen; the next set may add the passkey", m.Person)
+	}
+	return m.Passkey.prove(m.Person)
+}
+
+// names are what no other member may have: the key, and a passkey's credential
+// id.
+func (m Member) names() []string {
+	if m.Passkey != nil {
+		return []string{"point " + string(m.Passkey.Key), "id " + string(m.Passkey.ID)}
+	}
+	return []string{"key " + string(m.Key)}
 }
 
 // checkTrust checks the log's key and the witnesses.
@@ -174,14 +230,39 @@ func (s Set) Signed(e Envelope) []Member {
 	message := Message(e.Type, e.Payload)
 	var all []Member
 	for _, m := range s.Members {
-		id := KeyID(m.Key)
+		id := m.KeyID()
 		if slices.ContainsFunc(e.Signatures, func(sig Signature) bool {
-			return (sig.KeyID == id || sig.KeyID == "") && len(m.Key) == ed25519.PublicKeySize && ed25519.Verify(m.Key, message, sig.Sig)
+			return (sig.KeyID == id || sig.KeyID == "") && m.signed(message, sig.Sig) == nil
 		}) {
 			all = append(all, m)
 		}
 	}
 	return all
+}
+
+// Signer is the member by whose key a payload was signed. Errors:
+// [ErrUnknownKey] if none was; [ErrPasskey] with the reason, if it names a
+// passkey that did not sign this.
+func (s Set) Signer(payloadType string, payload []byte, sig Signature) (Member, error) {
+	message := Message(payloadType, payload)
+	var named error
+	for _, m := range s.Members {
+		id := m.KeyID()
+		if sig.KeyID != id && sig.KeyID != "" {
+			continue
+		}
+		err := m.signed(message, sig.Sig)
+		if err == nil {
+			return m, nil
+		}
+		if m.Passkey != nil && sig.KeyID == id {
+			named = err
+		}
+	}
+	if named != nil {
+		return Member{}, named
+	}
+	return Member{}, ErrUnknownKey
 }
 
 // Quorum checks that enough custodians signed an envelope, whatever it holds:
@@ -193,7 +274,7 @@ func (s Set) Quorum(e Envelope) ([]writ.Person, error) {
 	offline := false
 	for _, m := range signed {
 		if m.Role == writ.RoleCustodian {
-			persons, offline = append(persons, m.Person), offline || m.Offline
+			persons, offline = append(persons, m.Person), offline || m.offline()
 		}
 	}
 	slices.Sort(persons)
@@ -259,7 +340,7 @@ func (s Set) enrolled(e Envelope) ([]writ.Person, error) {
 	signed := s.Signed(e)
 	var persons, missing []writ.Person
 	for _, m := range s.Members {
-		if slices.ContainsFunc(signed, func(o Member) bool { return bytes.Equal(o.Key, m.Key) }) {
+		if slices.ContainsFunc(signed, func(o Member) bool { return o.KeyID() == m.KeyID() }) {
 			persons = append(persons, m.Person)
 		} else {
 			missing = append(missing, m.Person)
