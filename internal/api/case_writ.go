@@ -23,11 +23,19 @@ type (
 		Until   time.Time   `json:"until,omitzero"`
 		Second  writ.Person `json:"second,omitempty" doc:"the second officer, where law takes one"`
 	}
-	// SignInput is a custodian's signature.
+	// SignInput is a custodian's signature: by a key in a file or a passkey, as an
+	// envelope carries it, or what a browser returned for the challenge.
 	SignInput struct {
-		Digest string `json:"digest" doc:"SHA-256 of what was signed, in hex"`
-		Key    string `json:"key" doc:"name of the key"`
-		Sig    []byte `json:"sig"`
+		Digest    string     `json:"digest" doc:"SHA-256 of what was signed, in hex"`
+		Key       string     `json:"key" doc:"name of the key"`
+		Sig       []byte     `json:"sig,omitempty" doc:"as in an envelope"`
+		Assertion *Assertion `json:"assertion,omitempty" doc:"instead of sig: what a passkey answered"`
+	}
+	// Assertion is what a browser's navigator.credentials.get returns.
+	Assertion struct {
+		AuthenticatorData []byte `json:"authenticator_data"`
+		ClientData        []byte `json:"client_data" doc:"the bytes of clientDataJSON"`
+		Signature         []byte `json:"signature" doc:"DER"`
 	}
 	// DeclineInput is a custodian's refusal.
 	DeclineInput struct {
@@ -47,6 +55,16 @@ type (
 		Threshold int           `json:"threshold"`
 		Signed    []writ.Person `json:"signed"`
 		Sheet     string        `json:"sheet" doc:"exactly what is signed, in words and numbers"`
+		Offline   bool          `json:"offline" doc:"whether a signature with a key that is kept off line is there: it takes one"`
+		Challenge []byte        `json:"challenge,omitempty" doc:"what a passkey is asked to sign, if the asking person has one in the set"`
+		Passkeys  []Passkey     `json:"passkeys,omitempty" doc:"the asking person's"`
+	}
+	// Passkey is one of the asking person's passkeys in the custodians' set.
+	Passkey struct {
+		Key    string `json:"key" doc:"its name in signatures, and its fingerprint"`
+		ID     []byte `json:"id" doc:"of the credential"`
+		RP     string `json:"rp" doc:"relying party id"`
+		Origin string `json:"origin" doc:"the only origin whose pages may ask it"`
 	}
 	// CustodianSet is who signs writs now.
 	CustodianSet struct {
@@ -75,7 +93,11 @@ func (h office) writs(a huma.API) {
 		if err != nil {
 			return nil, err
 		}
-		return d.Sign(ctx, w, id, docket.Signature{Key: in.Key, Sig: in.Sig, Digest: digest})
+		sig, err := in.signature()
+		if err != nil {
+			return nil, err
+		}
+		return d.Sign(ctx, w, id, docket.Signature{Key: in.Key, Sig: sig, Digest: digest})
 	})
 	move(h, a, "decline", "Refuse to sign, with the reason", func(ctx ctxt, w who, id writ.CaseID, in DeclineInput) (kase, error) {
 		digest, err := hexDigest(in.Digest)
@@ -121,10 +143,34 @@ func (h office) toSign(ctx context.Context, id writ.CaseID) (ToSign, error) {
 	if err != nil {
 		return ToSign{}, err
 	}
-	return ToSign{
+	out := ToSign{
 		Case: id, Type: policy.TypeAuthorisation, Payload: c.Draft.Payload, Digest: hex.EncodeToString(c.Draft.Digest),
 		Threshold: threshold, Signed: c.Signers(), Sheet: sheet,
-	}, nil
+	}
+	set, _ := h.Gate.Custodians()
+	out.Offline = c.SignedOffline(set)
+	for _, m := range set.Members {
+		if m.Passkey != nil && m.Person == actor(ctx).Person && m.Role == writ.RoleCustodian {
+			out.Passkeys = append(out.Passkeys, Passkey{Key: m.KeyID(), ID: m.Passkey.ID, RP: m.Passkey.RP, Origin: m.Passkey.Origin})
+		}
+	}
+	if len(out.Passkeys) > 0 {
+		challenge := policy.Challenge(out.Type, out.Payload)
+		out.Challenge = challenge[:]
+	}
+	return out, nil
+}
+
+// signature is the signature as an envelope carries it.
+func (in SignInput) signature() ([]byte, error) {
+	switch {
+	case (in.Assertion == nil) == (in.Sig == nil):
+		return nil, &Problem{Status: http.StatusUnprocessableEntity, Title: "Unprocessable Entity", Detail: "a signature is sig, or a passkey's assertion, and not both"}
+	case in.Assertion != nil:
+		a := in.Assertion
+		return policy.PasskeySignature(a.AuthenticatorData, a.ClientData, a.Signature)
+	}
+	return in.Sig, nil
 }
 
 func (h office) custodians() CustodianSet {

@@ -85,6 +85,7 @@ var kinds = []struct {
 	{docket.ErrDamaged, http.StatusInternalServerError, "damaged", "writ case verify CASE tells which event"},
 	{policy.ErrScope, http.StatusUnprocessableEntity, "scope", ""},
 	{policy.ErrUnknownKey, http.StatusForbidden, "unknown-key", "writ custodian show lists the keys that are in force"},
+	{policy.ErrPasskey, http.StatusForbidden, "passkey", "writ custodian show lists the passkeys that are in force, and the one origin of each"},
 	{policy.ErrQuorum, http.StatusForbidden, "quorum", "writ custodian show tells how many persons it takes"},
 	{policy.ErrSet, http.StatusConflict, "custodians", "the custodians changed: draw the writ up again"},
 	{policy.ErrExpired, http.StatusConflict, "expired", "approve anew"},

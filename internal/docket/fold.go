@@ -311,7 +311,9 @@ func (c *Case) takeWrit(e *Event) error {
 			if b.Person != e.By {
 				return refuse(ErrSeparation, "%s cannot sign for %s", e.By, b.Person)
 			}
-			if slices.Contains(c.signers(), b.Person) {
+			// With another of their keys a person may sign again, and still counts
+			// once: who signed in a browser may be the one who must sign off line.
+			if slices.ContainsFunc(c.Signatures, func(s Signature) bool { return s.Person == b.Person && s.Key == b.Key }) {
 				return refuse(ErrState, "%s has signed already", b.Person)
 			}
 			b.At = e.At

@@ -89,6 +89,12 @@ func (c *Case) Current(digest []byte) bool { return slices.Equal(digest, c.decid
 // Signers are the custodians whose signatures are over the draft in force.
 func (c *Case) Signers() []writ.Person { return c.signers() }
 
+// SignedOffline tells whether one of them signed with a key that a set has as
+// kept off line.
+func (c *Case) SignedOffline(set policy.Set) bool {
+	return c.Draft != nil && slices.ContainsFunc(set.Signed(c.envelope()), func(m policy.Member) bool { return m.Role == writ.RoleCustodian && m.Offline })
+}
+
 // Acted are the case roles in which persons have acted here.
 func (c *Case) Acted() map[writ.Person]writ.Role { return maps.Clone(c.acted) }
 

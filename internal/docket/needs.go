@@ -1,10 +1,12 @@
 package docket
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"writ"
+	"writ/internal/policy"
 )
 
 // Need is what is missing in a case, and who must do it.
@@ -70,11 +72,11 @@ func (d *Docket) Needs(c *Case) (all []Need) {
 	if len(all) > 0 {
 		return all
 	}
-	return writNeeds(c, id, need)
+	return d.writNeeds(c, id)
 }
 
 // writNeeds is what is missing once law does not stand against it.
-func writNeeds(c *Case, id string, need func(writ.Role, string, string, ...any)) (all []Need) {
+func (d *Docket) writNeeds(c *Case, id string) (all []Need) {
 	add := func(role writ.Role, how, what string) []Need { return append(all, Need{what, role, how}) }
 	switch {
 	case c.Approval == nil || c.current(c.Approval.Digest, "") != nil:
@@ -84,7 +86,7 @@ func writNeeds(c *Case, id string, need func(writ.Role, string, string, ...any))
 	case c.Draft == nil:
 		return add(writ.RoleCounsel, "writ case draft "+id, "draw the writ up for the custodians")
 	case c.Writ == nil:
-		return add(writ.RoleCustodian, "writ custodian approve "+id, fmt.Sprintf("signatures of custodians; %d are there", len(c.signers())))
+		return add(writ.RoleCustodian, "writ custodian approve "+id, d.unsigned(c))
 	case c.Production == nil:
 		return add(writ.RoleProduction, "writ case produce "+id, "open and pack what the writ covers")
 	case len(c.Deliveries) == 0:
@@ -93,6 +95,17 @@ func writNeeds(c *Case, id string, need func(writ.Role, string, string, ...any))
 		return add(writ.RoleProduction, "writ case confirm "+id, "the authority's word that it has the package")
 	}
 	return add(writ.RoleCounsel, "writ case close "+id, "close the case")
+}
+
+// unsigned says which signatures a draft waits for. Enough that were all made in
+// browsers are not enough.
+func (d *Docket) unsigned(c *Case) string {
+	if set, ok := d.Gate.Custodians(); ok {
+		if _, err := set.Quorum(c.envelope()); errors.Is(err, policy.ErrOffline) {
+			return fmt.Sprintf("a custodian's signature with a key that is kept off line; %d signed, none with such a key", len(c.signers()))
+		}
+	}
+	return fmt.Sprintf("signatures of custodians; %d are there", len(c.signers()))
 }
 
 // afterNeeds is what remains when the authority has its answer.

@@ -129,9 +129,10 @@ func silence(c *Case) policy.Silence {
 	return policy.Silence{Basis: c.Secrecy.Basis, Until: c.Secrecy.Until, Told: !c.secret(), Why: oneLine(c.Secrecy.Reason, policy.MaxWhy)}
 }
 
-// Sign takes a custodian's signature over the draft in force. When the quorum
-// is there the writ is minted and committed to, in the same transaction. The
-// gate looks at all signatures again, by itself.
+// Sign takes a custodian's signature over the draft in force, by a key in a file
+// or by a passkey (a [policy.PasskeySignature]). When the quorum is there the writ
+// is minted and committed to, in the same transaction. The gate looks at all
+// signatures again, by itself.
 func (d *Docket) Sign(ctx context.Context, who Actor, id writ.CaseID, s Signature) (*Case, error) {
 	s.Person = who.Person
 	return d.move(ctx, who, id, func(tx records.Tx, c *Case) ([]draft, error) {
@@ -145,19 +146,17 @@ func (d *Docket) Sign(ctx context.Context, who Actor, id writ.CaseID, s Signatur
 		if !ok {
 			return nil, refuse(ErrState, "there are no custodians")
 		}
-		e := policy.NewEnvelope(policy.TypeAuthorisation, c.Draft.Payload)
-		e.Add(policy.Signature{KeyID: s.Key, Sig: s.Sig})
-		members := set.Signed(e)
+		member, err := set.Signer(policy.TypeAuthorisation, c.Draft.Payload, policy.Signature{KeyID: s.Key, Sig: s.Sig})
 		switch {
-		case len(members) == 0:
-			return nil, fmt.Errorf("couldn't take the signature: %w", policy.ErrUnknownKey)
-		case members[0].Person != who.Person:
-			return nil, refuse(ErrSeparation, "the key is %s's, and %s is here", members[0].Person, who.Person)
+		case err != nil:
+			return nil, fmt.Errorf("couldn't take the signature: %w", err)
+		case member.Person != who.Person:
+			return nil, refuse(ErrSeparation, "the key is %s's, and %s is here", member.Person, who.Person)
 		}
+		s.Key = member.KeyID() // whatever name it came under
 		drafts := []draft{{kind: Signed, body: s}}
-		for _, have := range c.Signatures {
-			e.Add(policy.Signature{KeyID: have.Key, Sig: have.Sig})
-		}
+		e := c.envelope()
+		e.Add(policy.Signature{KeyID: s.Key, Sig: s.Sig})
 		envelope, err := e.Encode()
 		if err != nil {
 			return nil, fmt.Errorf("couldn't put the signatures together: %w", err)
@@ -171,6 +170,15 @@ func (d *Docket) Sign(ctx context.Context, who Actor, id writ.CaseID, s Signatur
 		}
 		return append(drafts, minted), nil
 	})
+}
+
+// envelope is the draft with the signatures that are there.
+func (c *Case) envelope() policy.Envelope {
+	e := policy.NewEnvelope(policy.TypeAuthorisation, c.Draft.Payload)
+	for _, s := range c.Signatures {
+		e.Add(policy.Signature{KeyID: s.Key, Sig: s.Sig})
+	}
+	return e
 }
 
 // mint commits to a writ whose quorum is there.

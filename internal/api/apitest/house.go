@@ -375,14 +375,14 @@ func (h *House) EPOC(reference string) docket.Demand {
 // Wards is a scope in which the customer keeps letters.
 var Wards = policy.Scope{Buckets: []policy.BucketScope{{Bucket: "ward-seven", Prefixes: []string{"letters/"}}}, Classes: []writ.DataClass{writ.ClassContent}}
 
-// Produced brings a demand from its receipt to its package, all of it over the
-// interface, each step by who must do it.
-func (h *House) Produced(reference string) api.Case {
+// Drafted brings a demand from its receipt to where custodians sign, all of it
+// over the interface, each step by who must do it.
+func (h *House) Drafted(reference string) (id string) {
 	h.T.Helper()
 	ctx, noor, mira, theo := h.Ctx, h.Desk("noor"), h.Desk("mira"), h.Desk("theo")
 	c, err := noor.Receive(ctx, api.DemandInput{Demand: h.EPOC(reference)})
 	h.Must(err)
-	id := string(c.Case)
+	id = string(c.Case)
 	_, err = noor.Attach(ctx, id, "order", "epoc.pdf", "", "", []byte("%PDF-1.7\n% an order of the Tribunal de Valbrume: "+reference+"\n"))
 	h.Must(err)
 	move := func(d *api.Desk, name string, in any) api.Case {
@@ -409,20 +409,28 @@ func (h *House) Produced(reference string) api.Case {
 	}
 	move(mira, "approve", api.ApproveInput{})
 	move(mira, "draft", nil)
+	return id
+}
+
+// Produced brings a demand from its receipt to its package.
+func (h *House) Produced(reference string) (c api.Case) {
+	h.T.Helper()
+	ctx, id := h.Ctx, h.Drafted(reference)
 	for _, name := range []string{"ada", "jun"} {
 		desk := h.Desk(name)
 		sheet, err := desk.ToSign(ctx, id)
 		h.Must(err)
 		person := writ.Person(map[string]string{"ada": "ada.okafor", "jun": "jun.park"}[name])
 		sig := h.Sign(person, sheet.Type, sheet.Payload)
-		c = move(desk, "sign", api.SignInput{Digest: sheet.Digest, Key: sig.KeyID, Sig: sig.Sig})
+		c, err = desk.Move(ctx, id, "sign", api.SignInput{Digest: sheet.Digest, Key: sig.KeyID, Sig: sig.Sig})
+		h.Must(err)
 	}
 	if c.Writ == nil || c.Writ.Minted.IsZero() {
 		h.T.Fatal("two of two custodians signed, and there is no writ")
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	c, err = h.Desk("sam").Produce(ctx, id, api.ProduceInput{Recipients: []string{h.Court.Recipient().String()}}, nil)
+	c, err := h.Desk("sam").Produce(ctx, id, api.ProduceInput{Recipients: []string{h.Court.Recipient().String()}}, nil)
 	h.Must(err)
 	return c
 }
