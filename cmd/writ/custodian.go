@@ -78,7 +78,7 @@ type setFlags struct {
 
 func (f *setFlags) add(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&f.threshold, "threshold", 0, "how many custodians a writ takes: persons, not keys")
-	cmd.Flags().StringArrayVar(&f.members, "member", nil, "PUBFILE[,role=counsel][,outside][,online]; may be given again")
+	cmd.Flags().StringArrayVar(&f.members, "member", nil, "PUBFILE or a passkey's CARD, [,role=counsel][,outside][,online]; may be given again")
 }
 
 func custodianSetNew(s *seat) *cobra.Command {
@@ -88,7 +88,8 @@ func custodianSetNew(s *seat) *cobra.Command {
 Members are public key files, custodians within the operator unless they say
 otherwise: ,outside for a person outside the operator, ,role=counsel for counsel (who
 signs waivers), ,online for a key that is not kept in a file off line. Each then runs
-writ custodian enrol; writ custodian set apply puts the set in force.`,
+writ custodian enrol; writ custodian set apply puts the set in force. Passkeys come
+with the next set: everybody in the first enrols with a key in a file.`,
 		Example: "  writ --data /srv/writ custodian set new first.json --threshold 2 --member ada.key.pub,outside --member jun.key.pub --member mira.key.pub,role=counsel",
 		Args:    exactly("FILE"),
 	}
@@ -104,8 +105,12 @@ func custodianSetNext(s *seat) *cobra.Command {
 		Long: `Next writes the next set to a new file: all its members and its threshold are given
 anew. It is in force when the quorum of the present set has signed it (writ custodian
 set sign) and it was applied; writs that were drawn up for the old set are drawn up
-again.`,
-		Example: "  writ --data /srv/writ custodian set next second.json --threshold 2 --member ada.key.pub,outside --member lena.key.pub --member mira.key.pub,role=counsel",
+again.
+
+A member may also be a passkey, by the card that the browser saved when it was made. Its
+holder may then sign in a browser, and a writ still takes a signature off line. Compare
+each fingerprint with its person by voice before you sign.`,
+		Example: "  writ --data /srv/writ custodian set next second.json --threshold 2 --member ada.key.pub,outside --member lena.key.pub --member lena.passkey.json --member mira.key.pub,role=counsel",
 		Args:    exactly("FILE"),
 	}
 	var f setFlags

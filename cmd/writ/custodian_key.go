@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
@@ -116,30 +117,38 @@ func parsePublic(text string) (custodian.Public, error) {
 	return custodian.Public{Person: person, Key: key}, nil
 }
 
-// parseMember reads PUBFILE and what follows it: role=counsel, outside, online.
+// parseMember reads the file of a public key or a passkey's card, and what
+// follows it: role=counsel, outside, online.
 func parseMember(text string) (policy.Member, error) {
 	parts := strings.Split(text, ",")
-	b, err := readBounded(parts[0], 4<<10)
+	b, err := readBounded(parts[0], policy.MaxCard)
 	if err != nil {
 		return policy.Member{}, err
+	}
+	role, outside, online := writ.RoleCustodian, false, false
+	for _, word := range parts[1:] {
+		switch word {
+		case "outside":
+			outside = true
+		case "online":
+			online = true
+		case "role=counsel":
+			role = writ.RoleCounsel
+		case "role=custodian":
+		default:
+			return policy.Member{}, fmt.Errorf("--member: %q is not outside, online, role=counsel or role=custodian", word)
+		}
+	}
+	if bytes.HasPrefix(b, []byte("{")) {
+		card, err := policy.ParsePasskeyCard(b)
+		if err != nil {
+			return policy.Member{}, withHint(fmt.Errorf("%s: %w", parts[0], err), "ask for the card again, as the browser saved it when the passkey was made")
+		}
+		return policy.NewPasskeyMember(card, role, outside)
 	}
 	public, err := parsePublic(string(b))
 	if err != nil {
 		return policy.Member{}, withHint(fmt.Errorf("%s: %w", parts[0], err), "writ custodian keygen FILE makes FILE and FILE.pub")
 	}
-	m := policy.Member{Person: public.Person, Role: writ.RoleCustodian, Key: public.Key, Offline: true}
-	for _, word := range parts[1:] {
-		switch word {
-		case "outside":
-			m.Outside = true
-		case "online":
-			m.Offline = false
-		case "role=counsel":
-			m.Role = writ.RoleCounsel
-		case "role=custodian":
-		default:
-			return m, fmt.Errorf("--member: %q is not outside, online, role=counsel or role=custodian", word)
-		}
-	}
-	return m, nil
+	return policy.Member{Person: public.Person, Role: role, Key: public.Key, Outside: outside, Offline: !online}, nil
 }

@@ -15,7 +15,9 @@ func custodianSetSign() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "sign FILE", Short: "Sign a set of custodians with your own key",
 		Long: `Sign shows the set that is in FILE, asks, and adds your signature. The first set is
-signed by every key in it; each later one by the quorum of the set before.`,
+signed by every key in it; each later one by the quorum of the set before. Of a passkey
+compare the fingerprint with its person by voice: that it enrolled itself was checked,
+whose it is was not.`,
 		Example: "  writ custodian set sign next.json --key jun.key",
 		Args:    exactly("FILE"),
 	}
@@ -127,10 +129,11 @@ func printSet(w io.Writer, set policy.Set, e *policy.Envelope) error {
 	signed := map[string]bool{}
 	if e != nil {
 		for _, m := range set.Signed(*e) {
-			signed[policy.KeyID(m.Key)] = true
+			signed[m.KeyID()] = true
 		}
 	}
 	rows := make([][]string, len(set.Members))
+	var passkeys [][]string
 	outside := false
 	for i, m := range set.Members {
 		where, kept, has := "of the operator", "off line", "no"
@@ -138,13 +141,18 @@ func printSet(w io.Writer, set policy.Set, e *policy.Envelope) error {
 			where = "outside"
 			outside = outside || m.Role == "custodian"
 		}
-		if !m.Offline {
+		id := m.KeyID()
+		switch {
+		case m.Passkey != nil:
+			kept = "in a browser"
+			passkeys = append(passkeys, []string{string(m.Person), m.Passkey.RP, m.Passkey.Origin, id})
+		case !m.Offline:
 			kept = "on line"
 		}
-		if signed[policy.KeyID(m.Key)] {
+		if signed[id] {
 			has = "yes"
 		}
-		rows[i] = []string{string(m.Person), string(m.Role), where, kept, policy.KeyID(m.Key)}
+		rows[i] = []string{string(m.Person), string(m.Role), where, kept, id}
 		if e != nil {
 			rows[i] = append(rows[i], has)
 		}
@@ -156,6 +164,12 @@ func printSet(w io.Writer, set policy.Set, e *policy.Envelope) error {
 	}
 	if err := table(w, head, rows); err != nil {
 		return err
+	}
+	if len(passkeys) > 0 {
+		fmt.Fprintln(w, "\nPasskeys sign in a browser, for these pages only, and never count as off line.")
+		if err := table(w, "PERSON RP ORIGIN FINGERPRINT", passkeys); err != nil {
+			return err
+		}
 	}
 	if !outside {
 		fmt.Fprintln(w, "\nNo custodian is outside the operator: a compelled operator would be its own quorum.")

@@ -72,6 +72,7 @@ func TestStories(t *testing.T) {
 			"audited":  audited,
 			"inbox":    inbox,
 			"random":   random,
+			"passkey":  passkey,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,

@@ -103,6 +103,8 @@ func TestPasskeysAlone(t *testing.T) {
 	if who := c.Signers(); len(who) != 3 || !c.SignedOffline(set) {
 		t.Errorf("%v signed", who)
 	}
+	_, err = r.produced(id) // with her twice on the paper, by either key
+	r.must(err)
 }
 
 // TestOnePersonWithTwoKeys is one person.

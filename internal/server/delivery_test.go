@@ -16,6 +16,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,7 @@ import (
 	"writ/internal/docket"
 	"writ/internal/folder"
 	"writ/internal/policy"
+	"writ/internal/policy/policytest"
 	"writ/internal/vault"
 )
 
@@ -140,6 +142,51 @@ func TestCustodiansOnThePage(t *testing.T) {
 				t.Error("the page does not say who is outside")
 			}
 		})
+	}
+}
+
+// TestPasskeysInPublic: strangers see whose signature a browser can make, on the
+// page and in the policy that the log states.
+func TestPasskeysInPublic(t *testing.T) {
+	s, err := Start(options(t, configure(t, "WRIT_LEDGER_INTERVAL=1s")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	sign := enrolled(t, s, "ada.okafor")
+	next, _ := s.rooms.Gate.Custodians()
+	digest, jun := next.Digest(), policytest.New("jun.park")
+	next.Number, next.Previous = 2, digest[:]
+	next.Members = append(slices.Clone(next.Members), jun.Member(t, writ.RoleCustodian, false), policytest.New("mira.lindqvist").Member(t, writ.RoleCounsel, false))
+	payload, err := next.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := policy.NewEnvelope(policy.TypeSet, payload)
+	e.Add(sign("ada.okafor", policy.TypeSet, payload))
+	e.Add(sign("jun.park", policy.TypeSet, payload))
+	envelope, err := e.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.office.docket.SetCustodians(t.Context(), as("mira.lindqvist", writ.RoleCounsel), envelope); err != nil {
+		t.Fatal(err)
+	}
+	_, body, _ := get(t, showing(t, s), "https://"+s.Status().Web+"/")
+	for _, want := range []string{
+		"jun.park, the operator&rsquo;s own, a key kept off line, a passkey in a browser<", "ada.okafor, outside of the operator, a key kept off line<", "2 of these\n2 sign",
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	stated := s.enforced().Custodians
+	for _, want := range []string{
+		"jun.park custodian " + jun.Card(t).Fingerprint + " passkey " + policytest.Origin, "mira.lindqvist counsel " + policytest.New("mira.lindqvist").Card(t).Fingerprint + " passkey " + policytest.Origin,
+	} {
+		if !slices.Contains(stated, want) {
+			t.Errorf("the policy does not say %q: %q", want, stated)
+		}
 	}
 }
 

@@ -265,12 +265,15 @@ func (s *Server) lawTrouble() string {
 
 // describeMember is a key of the custodians' set as the public policy has it.
 func describeMember(m policy.Member) string {
-	text := string(m.Person) + " " + string(m.Role) + " " + policy.KeyID(m.Key)
+	text := string(m.Person) + " " + string(m.Role) + " " + m.KeyID()
 	if m.Outside {
 		text += " outside"
 	}
 	if m.Offline {
 		text += " offline"
+	}
+	if m.Passkey != nil {
+		text += " passkey " + m.Passkey.Origin
 	}
 	return text
 }

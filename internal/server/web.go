@@ -16,6 +16,7 @@ import (
 	"writ"
 	"writ/internal/api"
 	"writ/internal/ledger"
+	"writ/internal/policy"
 )
 
 //go:embed web.html
@@ -65,6 +66,7 @@ type shownWitness struct {
 type shownCustodian struct {
 	Person  string
 	Outside bool
+	Keys    []string // the kinds of keys that the person has
 }
 
 func (s *Server) frontPage(w http.ResponseWriter, r *http.Request) {
@@ -92,13 +94,8 @@ func (s *Server) frontPage(w http.ResponseWriter, r *http.Request) {
 	}
 	if set, ok := s.rooms.Gate.Custodians(); ok {
 		show.Threshold = set.Threshold
-		for _, m := range set.Members {
-			one := shownCustodian{string(m.Person), m.Outside}
-			if m.Role == writ.RoleCustodian && !slices.Contains(show.Custodians, one) { // a person may have several keys
-				show.Custodians = append(show.Custodians, one)
-				show.CustodiansOutside = show.CustodiansOutside || m.Outside
-			}
-		}
+		show.Custodians = shownCustodians(set)
+		show.CustodiansOutside = slices.ContainsFunc(show.Custodians, func(c shownCustodian) bool { return c.Outside })
 	}
 	var body bytes.Buffer
 	if err := pageTemplate.Execute(&body, show); err != nil {
@@ -108,6 +105,31 @@ func (s *Server) frontPage(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Write(body.Bytes())
+}
+
+// shownCustodians are the custodians of a set in its order, each person once.
+func shownCustodians(set policy.Set) (all []shownCustodian) {
+	for _, m := range set.Members {
+		if m.Role != writ.RoleCustodian {
+			continue
+		}
+		i := slices.IndexFunc(all, func(c shownCustodian) bool { return c.Person == string(m.Person) })
+		if i < 0 {
+			i = len(all)
+			all = append(all, shownCustodian{Person: string(m.Person), Outside: m.Outside})
+		}
+		kind := "a key on line"
+		switch {
+		case m.Passkey != nil:
+			kind = "a passkey in a browser"
+		case m.Offline:
+			kind = "a key kept off line"
+		}
+		if !slices.Contains(all[i].Keys, kind) {
+			all[i].Keys = append(all[i].Keys, kind)
+		}
+	}
+	return all
 }
 
 // headers forbids what the page doesn't need, which is everything but its own
