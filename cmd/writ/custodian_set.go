@@ -145,7 +145,11 @@ func printSet(w io.Writer, set policy.Set, e *policy.Envelope) error {
 		switch {
 		case m.Passkey != nil:
 			kept = "in a browser"
-			passkeys = append(passkeys, []string{string(m.Person), m.Passkey.RP, m.Passkey.Origin, id})
+			copies := "on one device"
+			if m.Passkey.Synced() {
+				copies = "synced"
+			}
+			passkeys = append(passkeys, []string{string(m.Person), m.Passkey.RP, m.Passkey.Origin, copies, id})
 		case !m.Offline:
 			kept = "on line"
 		}
@@ -167,7 +171,7 @@ func printSet(w io.Writer, set policy.Set, e *policy.Envelope) error {
 	}
 	if len(passkeys) > 0 {
 		fmt.Fprintln(w, "\nPasskeys sign in a browser, for these pages only, and never count as off line.")
-		if err := table(w, "PERSON RP ORIGIN FINGERPRINT", passkeys); err != nil {
+		if err := table(w, "PERSON RP ORIGIN COPIES FINGERPRINT", passkeys); err != nil {
 			return err
 		}
 	}

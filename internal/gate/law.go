@@ -220,13 +220,13 @@ func cut(s string, most int) string {
 }
 
 // Custodians is the set of custodians in force; false if there is none, see
-// [Gate.Lawful].
+// [Gate.Lawful]. It is a copy: who changes it changes nothing here.
 func (g *Gate) Custodians() (policy.Set, bool) {
 	now := g.law.current.Load()
 	if now == nil {
 		return policy.Set{}, false
 	}
-	return now.set, true
+	return now.set.Clone(), true
 }
 
 // Lawful says why nothing opens under law: [ErrNoSet], [ErrRolledBack],

@@ -166,6 +166,28 @@ func TestPasskeyTakenOut(t *testing.T) {
 	}
 }
 
+// TestSetIsACopy: who is given the set in force cannot change it.
+func TestSetIsACopy(t *testing.T) {
+	c := newCourt(t)
+	c.passkeys()
+	set, _ := c.g.Custodians()
+	for i := range set.Members {
+		m := &set.Members[i]
+		m.Offline = true
+		clear(m.Key)
+		if m.Passkey != nil {
+			m.Passkey.Origin = "https://oxbow.example"
+			clear(m.Passkey.Key)
+			clear(m.Passkey.ID)
+			clear(m.Passkey.Proof)
+		}
+	}
+	clear(set.Previous)
+	if now, _ := c.g.Custodians(); now.Digest() != c.set.Digest() || now.Check() != nil {
+		t.Error("the set in force was changed from outside")
+	}
+}
+
 // TestPasskeySets: no passkey is in the first set, votes itself in, or changes a
 // set without a key off line.
 func TestPasskeySets(t *testing.T) {

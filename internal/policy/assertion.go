@@ -151,6 +151,13 @@ func (a assertion) check() error {
 	return err
 }
 
+// Synced says whether the authenticator said, when the passkey enrolled, that
+// its maker may copy the key to other devices (BE). Nothing attests it.
+func (p Passkey) Synced() bool {
+	var a assertion
+	return read(p.Proof, &a) == nil && len(a.AuthenticatorData) == authDataSize && a.AuthenticatorData[sha256.Size]&flagBE != 0
+}
+
 // checkSize says whether authenticator data are of the size that their flags
 // announce, and announce nothing that was not asked for.
 func checkSize(b []byte) error {

@@ -145,6 +145,50 @@ func TestQuorumWithPasskeys(t *testing.T) {
 	}
 }
 
+// TestLargestSetOfPasskeys: as many as a set may have fit a payload, and the
+// signatures of all an envelope.
+func TestLargestSetOfPasskeys(t *testing.T) {
+	first := aSet()
+	digest := first.Digest()
+	s := aSet(func(s *Set) {
+		s.Number, s.Previous, s.Members = 2, digest[:], slices.Clone(s.Members[:1])
+		for i := range MaxMembers - 1 {
+			person := writ.Person(fmt.Sprintf("custodian-%d", i))
+			s.Members = append(s.Members, passkeyMember(t, person, browser(string(person)), writ.RoleCustodian))
+		}
+	})
+	payload, err := s.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := NewEnvelope(TypeSet, payload)
+	for i := range MaxMembers - 1 {
+		p := browser(fmt.Sprintf("custodian-%d", i))
+		e.Add(Signature{s.Members[i+1].KeyID(), asserted(t, p, TypeSet, payload)})
+	}
+	b, err := e.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, err = ParseEnvelope(b); err != nil || len(s.Signed(e)) != MaxMembers-1 {
+		t.Errorf("%d signed: %v", len(s.Signed(e)), err)
+	}
+	e.Signatures = slices.Repeat([]Signature{{"", make([]byte, MaxSig)}}, MaxSignatures)
+	_, err = e.Encode()
+	wants(t, "more than an envelope holds", err, ErrForm)
+}
+
+// TestSynced is what the authenticator said of its key at the enrolment.
+func TestSynced(t *testing.T) {
+	p := browser("jun")
+	c := aCard(t, jun, p)
+	challenge, _ := c.Challenge()
+	synced, err := c.Prove(packed(t, p.Sign(challenge[:], func(c *authenticator.Ceremony) { c.Flags |= authenticator.BackupEligible })))
+	if err != nil || !synced.Passkey.Synced() || c.Passkey.Synced() || (Passkey{}).Synced() {
+		t.Errorf("%v, %v, %v", synced.Passkey.Synced(), c.Passkey.Synced(), err)
+	}
+}
+
 // TestSigner says whose signature it is, and of a passkey's why not.
 func TestSigner(t *testing.T) {
 	set := secondSet(t)

@@ -175,6 +175,20 @@ func (s Set) checkTrust() error {
 	return nil
 }
 
+// Clone is a set that shares nothing with s.
+func (s Set) Clone() Set {
+	s.Previous, s.Members = bytes.Clone(s.Previous), slices.Clone(s.Members)
+	for i, m := range s.Members {
+		s.Members[i].Key = bytes.Clone(m.Key)
+		if m.Passkey != nil {
+			k := *m.Passkey
+			k.ID, k.Key, k.Proof = bytes.Clone(k.ID), bytes.Clone(k.Key), bytes.Clone(k.Proof)
+			s.Members[i].Passkey = &k
+		}
+	}
+	return s
+}
+
 // Verifier checks receipts by the set's own log and witnesses.
 func (s Set) Verifier() (*proof.Verifier, error) {
 	text := s.Witnesses
