@@ -146,3 +146,21 @@ func TestScreenshots(t *testing.T) {
 		}
 	}
 }
+
+// TestAxe: what keeps people out is found, and a page without it is let be.
+func TestAxe(t *testing.T) {
+	s := pages(t)
+	b := browser.New(t, s.Certificate())
+	b.Open(s.URL + "/")
+	if found := b.Axe(); len(found) != 0 {
+		t.Errorf("a plain page: %s", strings.Join(found, "; "))
+	}
+	browser.Eval[string](b, `document.body.innerHTML = '<main><h1>x</h1><img src="data:,"><input><p>hard to read</p></main>'; document.querySelector('p').style.color = '#bbb'`)
+	found := strings.Join(b.Axe(), "; ")
+	for _, want := range []string{"image-alt", "label", "color-contrast"} {
+		if !strings.Contains(found, want) {
+			t.Errorf("%s was not found: %s", want, found)
+		}
+	}
+	b.Problems() // the style in the element, and the picture that is none
+}
