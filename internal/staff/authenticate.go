@@ -44,7 +44,7 @@ func (e *tokenError) Unwrap() []error { return []error{ErrToken, e.why} }
 // errors.Is, also the reason; or that the records couldn't be read.
 func (s *Staff) Authenticate(ctx context.Context, token string, addr netip.Addr, now time.Time) (Identity, error) {
 	addr, now = addr.Unmap().WithZone(""), now.UTC()
-	if !s.throttle.free(addr, now) {
+	if !s.throttle.Free(addr, now) {
 		return Identity{}, &tokenError{ErrThrottled}
 	}
 	id, rec, held, err := s.check(ctx, token, addr, now)
@@ -56,7 +56,7 @@ func (s *Staff) Authenticate(ctx context.Context, token string, addr netip.Addr,
 	if !errors.As(err, &refused) {
 		return Identity{}, err
 	}
-	s.throttle.fail(addr, now)
+	s.throttle.Fail(addr, now)
 	if err := s.auditFailure(ctx, id, rec, addr, refused.why, now); err != nil {
 		return Identity{}, fmt.Errorf("couldn't write down a refusal: %w", err)
 	}
@@ -153,7 +153,7 @@ func (s *Staff) auditFailure(ctx context.Context, id string, rec *tokenRecord, a
 		e.Who = rec.Person
 		return s.Append(ctx, e)
 	}
-	said, unsaid := s.throttle.say(now)
+	said, unsaid := s.throttle.Say(now)
 	if !said {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"writ"
+	"writ/internal/throttle"
 )
 
 // The model says who holds what by the plain words of the promise, from lists of
@@ -273,7 +274,7 @@ func (m *model) check(t *rapid.T) {
 	for _, k := range m.tokens {
 		want := m.gives(k)
 		by, err := m.Authenticate(m.ctx, k.token, home, now)
-		m.throttle = throttle{} // the property is about roles
+		m.throttle = throttle.Throttle{} // the property is about roles
 		if (err == nil) != (len(want) > 0) {
 			t.Fatalf("%+v: %v", k, err)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"writ"
 	"writ/internal/records"
+	"writ/internal/throttle"
 )
 
 // Errors that callers tell apart. All but [ErrRecords] are the asker's to mend,
@@ -46,7 +47,7 @@ type Staff struct {
 
 	turn sync.Mutex // held by who chains the audit trail's queue
 
-	throttle throttle // of failed sign-ins
+	throttle throttle.Throttle // of failed sign-ins
 }
 
 // New returns the staff that a store's records hold. now is the clock.

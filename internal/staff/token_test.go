@@ -11,6 +11,7 @@ import (
 
 	"writ"
 	"writ/internal/records"
+	"writ/internal/throttle"
 )
 
 func TestTokenForm(t *testing.T) {
@@ -278,7 +279,7 @@ func TestLastUsed(t *testing.T) {
 func TestThrottle(t *testing.T) {
 	m := newTeam(t)
 	v6 := func(i int) netip.Addr { return netip.MustParseAddr(fmt.Sprintf("2001:db8::%x", i+1)) }
-	for i := range burst {
+	for i := range throttle.Burst {
 		_, err := m.Authenticate(m.ctx, forge(randomBase62(idLength)), v6(i), m.clock.now())
 		m.refused(err, ErrTokenUnknown, "a guess")
 	}
@@ -288,7 +289,7 @@ func TestThrottle(t *testing.T) {
 		t.Errorf("the answer is %q", err)
 	}
 	m.as(mira) // from elsewhere
-	m.clock.add(refill)
+	m.clock.add(throttle.Refill)
 	if _, err := m.Authenticate(m.ctx, m.tokens[mira], v6(99), m.clock.now()); err != nil {
 		t.Errorf("after a while: %v", err)
 	}
@@ -296,19 +297,19 @@ func TestThrottle(t *testing.T) {
 	// A storm from everywhere: memory and audit trail stay bounded, and what was
 	// left out is said.
 	before := len(m.entries(AuditFilter{Act: "sign-in"}))
-	for i := range 3 * generation {
+	for i := range 3 * throttle.MostRemembered / 2 {
 		addr := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 		_, err := m.Authenticate(m.ctx, "writ_api_guess", addr, m.clock.now())
 		m.refused(err, ErrTokenForm, "a guess")
 	}
-	if n := len(m.throttle.young) + len(m.throttle.old); n > 2*generation {
+	if n := m.throttle.Remembered(); n > throttle.MostRemembered {
 		t.Errorf("%d addresses are remembered", n)
 	}
-	m.clock.add(unknownRefill)
+	m.clock.add(throttle.SaidRefill)
 	_, err = m.Authenticate(m.ctx, "writ_api_guess", home, m.clock.now())
 	m.refused(err, ErrTokenForm, "a guess")
 	all := m.entries(AuditFilter{Act: "sign-in"})
-	if n := len(all) - before; n > unknownBurst+2 {
+	if n := len(all) - before; n > throttle.SaidBurst+2 {
 		t.Errorf("%d entries", n)
 	}
 	if last := all[len(all)-1]; !strings.Contains(last.Why, "more such were not written down") {
