@@ -270,7 +270,7 @@ func distance(a, b []rune, most int) int {
 		}
 		row, next = next, row
 	}
-	return row[len(a)]
+	return min(row[len(a)], most+1)
 }
 
 func keysOnly(prefix []byte) records.Range {
