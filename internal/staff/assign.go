@@ -150,7 +150,7 @@ func (s *Staff) Decline(ctx context.Context, by Identity, p writ.Person, assignm
 }
 
 func (s *Staff) decide(ctx context.Context, by Identity, p writ.Person, assignment string, refuse bool) error {
-	a := &act{name: "role.confirm", object: string(p), roles: operators}
+	a := &act{name: "role.confirm", object: string(p), roles: operators, fresh: !refuse}
 	if refuse {
 		a.name = "role.decline"
 	}

@@ -42,7 +42,7 @@ type Entry struct {
 	At      time.Time // UTC; never before the entry's before it
 	Class   Class
 	Who     writ.Person // empty if that is not known
-	By      string      // "token" and its id, "socket" and the account
+	By      string      // "token" or "session" and its id, "socket" and the account
 	Act     string      // lower-case letters, digits, "-" and ".": "person.add"
 	Object  string      // its id, never its name
 	Outcome Outcome     // default [Done]

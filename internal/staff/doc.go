@@ -28,8 +28,11 @@
 // hash, and a second operator confirms, so that neither can act as its owner.
 // Who has a token may issue more ([Staff.IssueToken]), never wider than the one
 // at hand. [Staff.Authenticate] looks at person and roles as they are now, so
-// that a role that ended ends in every token. Sign-in by other means will
-// answer with the same [Identity].
+// that a role that ended ends in every token.
+//
+// Who sits at a browser comes with the same [Identity], which then has a session
+// instead of a token ([Staff.TrustSessions]). A session carries all roles that its
+// person holds; what approves something takes a passkey again ([FreshFor]).
 //
 // # Acts
 //

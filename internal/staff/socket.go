@@ -12,7 +12,7 @@ import (
 // Socket says who asks over the administration socket: whoever runs the server,
 // named by the account of the operating system. On a fresh server it names the
 // first persons, their roles and tokens, until two operators can sign in. From then
-// on it gives no right, but for one case: when fewer than two operators have a token
+// on it gives no right, but for one case: when fewer than two operators have a passkey or a token
 // in force, so that nobody could ever confirm anything again, it registers tokens of
 // operators. Whoever has the socket has the machine; both are in the audit trail, in
 // words that nothing else writes. Errors: [ErrBootstrap].
@@ -23,7 +23,7 @@ func (s *Staff) Socket(ctx context.Context, account string) (Identity, error) {
 	if err := checkText("the account", account, 1, maxName); err != nil {
 		return Identity{}, err
 	}
-	state, err := socketState(ctx, s.store, s.now())
+	state, err := s.socketState(ctx, s.store, s.now())
 	if err != nil {
 		return Identity{}, err
 	}
@@ -34,7 +34,7 @@ func (s *Staff) Socket(ctx context.Context, account string) (Identity, error) {
 }
 
 // socketState is by what right the socket acts now, empty if by none.
-func socketState(ctx context.Context, r records.Reader, now time.Time) (string, error) {
+func (s *Staff) socketState(ctx context.Context, r records.Reader, now time.Time) (string, error) {
 	ended, err := has(ctx, r, key(tagBootstrap))
 	if err != nil {
 		return "", err
@@ -42,7 +42,7 @@ func socketState(ctx context.Context, r records.Reader, now time.Time) (string, 
 	if !ended {
 		return byBootstrap, nil
 	}
-	n, err := ableOperators(ctx, r, now)
+	n, err := s.ableOperators(ctx, r, now)
 	if err != nil || n >= 2 {
 		return "", err
 	}
@@ -54,7 +54,7 @@ func (s *Staff) endBootstrap(ctx context.Context, tx records.Tx, by Identity, no
 	if ended, err := has(ctx, tx, key(tagBootstrap)); err != nil || ended {
 		return err
 	}
-	n, err := ableOperators(ctx, tx, now)
+	n, err := s.ableOperators(ctx, tx, now)
 	if err != nil || n < 2 {
 		return err
 	}
@@ -62,8 +62,9 @@ func (s *Staff) endBootstrap(ctx context.Context, tx records.Tx, by Identity, no
 	return s.AppendTx(ctx, tx, Entry{By: by.by(), Act: "bootstrap.end", Why: "two operators can sign in: the socket gives no rights any more", Addr: by.Addr})
 }
 
-// ableOperators counts the operators who have a token in force for that role.
-func ableOperators(ctx context.Context, r records.Reader, now time.Time) (n int, err error) {
+// ableOperators counts the operators who have a passkey, or a token in force for
+// that role.
+func (s *Staff) ableOperators(ctx context.Context, r records.Reader, now time.Time) (n int, err error) {
 	all, err := allPersons(ctx, r)
 	if err != nil {
 		return 0, err
@@ -71,6 +72,14 @@ func ableOperators(ctx context.Context, r records.Reader, now time.Time) (n int,
 	for _, id := range all.order {
 		if !all.by[id].ownRole(writ.RoleOperator, nano(now)) {
 			continue
+		}
+		if s.sessions != nil {
+			if can, err := s.sessions.CanSignIn(ctx, r, id); err != nil {
+				return 0, err
+			} else if can {
+				n++
+				continue
+			}
 		}
 		tokens, err := tokensOf(ctx, r, id)
 		if err != nil {

@@ -48,6 +48,7 @@ type Staff struct {
 	turn sync.Mutex // held by who chains the audit trail's queue
 
 	throttle throttle.Throttle // of failed sign-ins
+	sessions Sessions          // nil: nobody comes by a browser
 }
 
 // New returns the staff that a store's records hold. now is the clock.
@@ -61,11 +62,14 @@ func New(store records.Store, now func() time.Time) (*Staff, error) {
 func (s *Staff) now() time.Time { return s.clock().UTC() }
 
 // Identity is who asks, and what was shown for it. Its roles are those of the
-// token that are held at that moment.
+// token, or of a session's person, that are held at that moment. It has a token or
+// a session, and neither only on the socket.
 type Identity struct {
 	Person  writ.Person // empty only on the socket of a server without operators
 	Roles   []Held
-	Token   string     // id of the token; empty on the socket
+	Token   string     // id of the token; empty on the socket and at a browser
+	Session string     // public id of a browser's session
+	Fresh   time.Time  // when the session's person last verified by passkey; zero if never
 	Account string     // of the operating system, where it came over the socket
 	Addr    netip.Addr // of the client, for the audit trail
 }
@@ -78,6 +82,8 @@ func (i Identity) Has(role writ.Role) bool {
 // by is what the audit trail says of how somebody came in.
 func (i Identity) by() string {
 	switch {
+	case i.Session != "":
+		return "session " + i.Session
 	case i.Token != "" && i.Account != "":
 		return "token " + i.Token + " socket " + i.Account
 	case i.Token != "":
@@ -95,6 +101,7 @@ type act struct {
 	self   writ.Person // whose own affair it is: no role needed
 	socket bool        // open to the socket of a server without operators
 	mends  bool        // and to that of a server whose operators can't sign in
+	fresh  bool        // a session needs a fresh verification by passkey
 }
 
 // change does one act: it checks who asks, runs fn and writes the audit entry, in
@@ -128,7 +135,8 @@ func (s *Staff) change(ctx context.Context, by Identity, a *act, fn func(tx reco
 
 // isRefusal says whether an error is about who asks, not about what.
 func isRefusal(err error) bool {
-	return errors.Is(err, ErrRole) || errors.Is(err, ErrAlone) || errors.Is(err, ErrLastOperators) || errors.Is(err, ErrBootstrap)
+	return errors.Is(err, ErrRole) || errors.Is(err, ErrAlone) || errors.Is(err, ErrLastOperators) || errors.Is(err, ErrBootstrap) ||
+		errors.Is(err, ErrSession) || errors.Is(err, ErrFresh)
 }
 
 // What the audit trail says of acts over the socket.
@@ -142,20 +150,19 @@ const (
 // ended meanwhile gives nothing. Where it is the socket that gives the right,
 // socket says by what.
 func (s *Staff) allowed(ctx context.Context, tx records.Reader, by Identity, a *act, now time.Time) (socket string, err error) {
-	if by.Token == "" {
+	if by.Token == "" && by.Session == "" {
 		return s.socketAllows(ctx, tx, by, a, now)
 	}
-	held, _, err := s.tokenRoles(ctx, tx, by.Token, by.Person, now)
+	held, fresh, err := s.roles(ctx, tx, by, now)
 	if err != nil {
 		return "", err
 	}
-	if a.self != "" && a.self == by.Person {
+	may := a.self != "" && a.self == by.Person || slices.ContainsFunc(held, func(h Held) bool { return slices.Contains(a.roles, h.Role) })
+	switch {
+	case may && a.fresh && !fresh:
+		return "", ErrFresh
+	case may:
 		return "", nil
-	}
-	for _, role := range a.roles {
-		if slices.ContainsFunc(held, func(h Held) bool { return h.Role == role }) {
-			return "", nil
-		}
 	}
 	return "", fmt.Errorf("%w: it takes %s", ErrRole, roleList(a.roles))
 }
@@ -164,7 +171,7 @@ func (s *Staff) socketAllows(ctx context.Context, tx records.Reader, by Identity
 	if by.Account == "" || by.Person != "" {
 		return "", fmt.Errorf("%w: sign in first", ErrRole)
 	}
-	state, err := socketState(ctx, tx, now)
+	state, err := s.socketState(ctx, tx, now)
 	switch {
 	case err != nil:
 		return "", err

@@ -93,13 +93,14 @@ func within(inner, outer []netip.Prefix) bool {
 	return len(inner) > 0
 }
 
-// IssueToken makes another token for the one who asks, with a token of theirs. It
+// IssueToken makes another token for the one who asks, with a token of theirs, or
+// at a browser with a fresh verification, never wider than the roles held now. It
 // carries no role that this one doesn't, and is taken from nowhere that this one
 // isn't; if this one is revoked, so is it. The token is returned once and kept
 // nowhere.
 func (s *Staff) IssueToken(ctx context.Context, by Identity, q TokenRequest) (string, Token, error) {
 	token, reg := NewToken()
-	kept, err := s.addToken(ctx, by, q, reg, &act{name: "token.issue", object: reg.ID, self: q.Person})
+	kept, err := s.addToken(ctx, by, q, reg, &act{name: "token.issue", object: reg.ID, self: q.Person, fresh: true})
 	if err != nil {
 		return "", Token{}, err
 	}
@@ -115,7 +116,7 @@ func (s *Staff) RegisterToken(ctx context.Context, by Identity, q TokenRequest, 
 		return Token{}, fmt.Errorf("%w: the registration is not one that was made with a token", ErrForm)
 	}
 	mends := slices.Equal(q.Roles, operators)
-	return s.addToken(ctx, by, q, reg, &act{name: "token.register", object: reg.ID, roles: operators, socket: true, mends: mends})
+	return s.addToken(ctx, by, q, reg, &act{name: "token.register", object: reg.ID, roles: operators, socket: true, mends: mends, fresh: true})
 }
 
 func (s *Staff) addToken(ctx context.Context, by Identity, q TokenRequest, reg Registration, a *act) (kept Token, err error) {
@@ -139,7 +140,8 @@ func (s *Staff) addToken(ctx context.Context, by Identity, q TokenRequest, reg R
 		if err != nil {
 			return err
 		}
-		if len(a.roles) == 0 { // issued with a token
+		issued := len(a.roles) == 0 // with what is at hand
+		if issued {
 			parent, err := s.parent(ctx, tx, by, q, now)
 			if err != nil {
 				return err
@@ -151,7 +153,7 @@ func (s *Staff) addToken(ctx context.Context, by Identity, q TokenRequest, reg R
 				return fmt.Errorf("%w: no token can carry the role %s for %s here", ErrRole, clip(string(role), 20), q.Person)
 			}
 		}
-		if bootstrap || rec.Parent != "" {
+		if bootstrap || issued {
 			rec.Confirmed, rec.ConfirmedBy = nano(now), by.name()
 		}
 		if err := s.makeRoom(ctx, tx, q.Person, now); err != nil {
@@ -168,8 +170,13 @@ func (s *Staff) addToken(ctx context.Context, by Identity, q TokenRequest, reg R
 	return kept, err
 }
 
-// parent returns what the token at hand may pass on.
+// parent returns what the token or session at hand may pass on: a session all that
+// its person holds now.
 func (s *Staff) parent(ctx context.Context, tx records.Reader, by Identity, q TokenRequest, now time.Time) ([]Held, error) {
+	if by.Session != "" {
+		held, _, err := s.sessionRoles(ctx, tx, by, now)
+		return held, err
+	}
 	held, rec, err := s.tokenRoles(ctx, tx, by.Token, by.Person, now)
 	if err != nil {
 		return nil, err
@@ -230,7 +237,7 @@ func getToken(ctx context.Context, r records.Reader, id string) (*tokenRecord, e
 // ConfirmToken puts a registered token in force. It takes an operator other than
 // the one who registered it. Errors: [ErrAlone], [ErrState].
 func (s *Staff) ConfirmToken(ctx context.Context, by Identity, id string) error {
-	a := &act{name: "token.confirm", object: clip(id, 40), roles: operators}
+	a := &act{name: "token.confirm", object: clip(id, 40), roles: operators, fresh: true}
 	return s.change(ctx, by, a, func(tx records.Tx, now time.Time, _ bool) error {
 		rec, err := getToken(ctx, tx, id)
 		if err != nil {
