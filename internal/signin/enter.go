@@ -116,12 +116,15 @@ func (s *Signin) FinishStepUp(ctx context.Context, session Session, ceremonyID s
 			return ErrNoSession
 		}
 		if err := s.verify(ctx, tx, response, &who, func(find webauthn.DiscoverableUserHandler, p *protocol.ParsedCredentialAssertionData) (*webauthn.Credential, error) {
-			u, err := find(p.RawID, p.Response.UserHandle)
-			if err != nil {
+			if _, err := find(p.RawID, p.Response.UserHandle); err != nil {
 				return nil, err
 			}
 			if who.account != one.account {
 				return nil, errOther
+			}
+			u, err := s.user(ctx, tx, one.account, false) // with all passkeys that were offered
+			if err != nil {
+				return nil, err
 			}
 			return s.web.ValidateLogin(u, one.data, p)
 		}); err != nil {

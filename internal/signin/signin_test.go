@@ -363,6 +363,11 @@ func TestAnother(t *testing.T) {
 	if session.ID != m.session.ID || !r.alive(cookie) {
 		t.Error("it is another session")
 	}
+	for what, key := range map[string]*signintest.Authenticator{"the old": m.key, "the new": phone} {
+		if cookie, session, err = r.stepUp(session, key); err != nil {
+			t.Errorf("%s of two passkeys doesn't verify: %v", what, err)
+		}
+	}
 	r.must(r.RenamePasskey(r.ctx, Browser(session), keys[0].ID, "old laptop"))
 	r.must(r.RemovePasskey(r.ctx, Browser(session), keys[0].ID))
 	if r.alive(cookie) {
