@@ -25,6 +25,7 @@ type Config struct {
 	Drain    time.Duration
 
 	Plaintext bool
+	Console   Console
 	TLS       TLS
 	Journal   Journal
 	Ledger    Ledger
@@ -36,6 +37,21 @@ type Config struct {
 	Upkeep    Upkeep
 	Log       Log
 	Trace     Trace
+}
+
+// Console is how people come to the web pages.
+type Console struct {
+	URL  string // as browsers see it; "" for one that follows from the web listener
+	OIDC OIDC
+}
+
+// OIDC is the identity provider by which staff may sign in.
+type OIDC struct {
+	Issuer     string // URL, "" for none
+	Client     string
+	SecretFile string // "" for a public client
+	Claim      string
+	CAFile     string // certificates to trust for it, "" for the system's
 }
 
 // TLS is where certificates come from: Domains (ACME), else CertFile and
@@ -149,6 +165,12 @@ var settings = []Setting{
 	{"key_ttl", "DURATION", "how long an opened key of a customer stays in memory", "10m", duration(time.Second, 24*time.Hour, func(c *Config) *time.Duration { return &c.KeyTTL })},
 	{"drain", "DURATION", "how long running requests may take to end when the server stops", "30s", duration(0, time.Hour, func(c *Config) *time.Duration { return &c.Drain })},
 	{"plaintext", "BOOL", "serve without TLS, for a proxy on this machine; refused on anything but loopback", "false", boolean(func(c *Config) *bool { return &c.Plaintext })},
+	{"console.url", "URL", "the web pages' address as browsers see it (https://console.example.net); passkeys are bound to its name and lost with another; else the first of tls.domains, or localhost", "", consoleURL},
+	{"oidc.issuer", "URL", "an identity provider (OpenID Connect) by which staff may sign in; what approves takes a passkey nevertheless", "", httpURL(func(c *Config) *string { return &c.Console.OIDC.Issuer })},
+	{"oidc.client", "NAME", "the server's client id there", "", text(func(c *Config) *string { return &c.Console.OIDC.Client })},
+	{"oidc.secret_file", "FILE", "file with the client's secret, readable by its owner only; none for a public client", "", text(func(c *Config) *string { return &c.Console.OIDC.SecretFile })},
+	{"oidc.claim", "NAME", "the claim of its tokens that is a person's name here", "preferred_username", text(func(c *Config) *string { return &c.Console.OIDC.Claim })},
+	{"oidc.ca_file", "FILE", "certificates (PEM) to trust for the provider instead of the system's", "", text(func(c *Config) *string { return &c.Console.OIDC.CAFile })},
 	{"tls.cert_file", "FILE", "certificate chain (PEM) of your own, instead of the server's own authority; read again when it changes", "", text(func(c *Config) *string { return &c.TLS.CertFile })},
 	{"tls.key_file", "FILE", "private key (PEM) of that certificate", "", text(func(c *Config) *string { return &c.TLS.KeyFile })},
 	{"tls.names", "NAME,…", "further names and addresses for the certificate of the server's own authority", "", list(hostName, func(c *Config) *[]string { return &c.TLS.Names })},
@@ -282,6 +304,25 @@ func endpoint(c *Config, v string) error {
 		return fmt.Errorf("%q is not a URL of scheme, host and port alone (https://s3.example.net)", v)
 	}
 	c.Endpoint = u.Scheme + "://" + u.Host
+	return nil
+}
+
+// consoleURL takes what browsers bind passkeys to: a name, with a port or none.
+func consoleURL(c *Config, v string) error {
+	if v == "" {
+		return nil
+	}
+	u, err := url.Parse(v)
+	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.User != nil || u.Fragment != "" {
+		return fmt.Errorf("%q is not a URL of scheme, host and port alone (https://console.example.net)", v)
+	}
+	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
+		return fmt.Errorf("%q has an address where passkeys need a name", v)
+	}
+	if u.Scheme == "http" && u.Hostname() != "localhost" {
+		return fmt.Errorf("%q is plain HTTP, which is for localhost alone", v)
+	}
+	c.Console.URL = u.Scheme + "://" + strings.ToLower(u.Host)
 	return nil
 }
 
