@@ -10,6 +10,8 @@ import (
 var (
 	ErrNoCase     = errors.New("no such case")
 	ErrNoDocument = errors.New("no such document")
+	// ErrNoReport: the bytes of that report are not kept here.
+	ErrNoReport = errors.New("no such report")
 	// ErrRole: the person does not hold the role that this move takes.
 	ErrRole = errors.New("this takes another role")
 	// ErrSeparation: the person has acted in this case in a role that must not

@@ -18,6 +18,7 @@ import (
 //	D x document n32    a piece of a document's sealed bytes
 //	D z case            tombstone: what is left of a case that was erased (CBOR)
 //	D r digest          publication: a report whose digest is in the public log (CBOR)
+//	D b digest          paper: the bytes of a published report (CBOR)
 //	D p case piece32    a stretch of the exact list of a production (JSON)
 //
 // # What an event is
@@ -36,6 +37,7 @@ const (
 	tagList     = 'p'
 	tagErased   = 'z'
 	tagReport   = 'r'
+	tagPaper    = 'b'
 )
 
 func key(tag byte, rest ...string) []byte {

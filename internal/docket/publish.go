@@ -1,8 +1,11 @@
 package docket
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,6 +24,42 @@ type publication struct {
 	At        int64  `cbor:"4,keyasint"`
 }
 
+// Paper is a report byte for byte as it was published.
+type Paper struct {
+	JSON []byte `cbor:"1,keyasint"` // the canonical form, whose SHA-256 is the digest
+	CSV  []byte `cbor:"2,keyasint"`
+}
+
+// paperOf is a report as it is kept for those who will ask for it.
+func paperOf(r *report.Report) (p Paper, err error) {
+	for format, to := range map[string]*[]byte{"json": &p.JSON, "csv": &p.CSV} {
+		var b bytes.Buffer
+		if err := r.Write(&b, format); err != nil {
+			return Paper{}, err
+		}
+		*to = b.Bytes()
+	}
+	return p, nil
+}
+
+// Paper is the report of a digest as it was published; whether it was, the public
+// log says. Errors: [ErrNoReport] if it is not kept here, as reports are not that
+// were published before this was; [ErrDamaged] if it is not of its digest any more.
+func (d *Docket) Paper(ctx context.Context, digest [32]byte) (Paper, error) {
+	value, err := d.Records.Get(ctx, key(tagPaper, string(digest[:])))
+	if errors.Is(err, records.ErrNotFound) {
+		return Paper{}, ErrNoReport
+	}
+	if err != nil {
+		return Paper{}, fmt.Errorf("couldn't read the published report: %w", err)
+	}
+	var p Paper
+	if err := cbor.Unmarshal(value, &p); err != nil || sha256.Sum256(p.JSON) != digest {
+		return Paper{}, fmt.Errorf("%w: a published report is not what its digest says", ErrDamaged)
+	}
+	return p, nil
+}
+
 // Publications are the reports that were published before.
 func (d *Docket) Publications(ctx context.Context) (out []report.Publication, err error) {
 	entries, _, err := d.Records.Scan(ctx, records.Range{Start: key(tagReport), End: records.PrefixEnd(key(tagReport)), Limit: records.MaxLimit})
@@ -37,8 +76,9 @@ func (d *Docket) Publications(ctx context.Context) (out []report.Publication, er
 	return out, nil
 }
 
-// Publish puts a report's digest into the public log. It returns when it is
-// published. A second report of a period names the first.
+// Publish puts a report's digest into the public log, and keeps its bytes, so that
+// whoever finds the digest there can be given them ([Docket.Paper]). It returns
+// when the digest is published. A second report of a period names the first.
 func (d *Docket) Publish(ctx context.Context, who Actor, r *report.Report) (proof.Report, error) {
 	digest := r.Digest()
 	p := r.Publication()
@@ -66,6 +106,20 @@ func (d *Docket) Publish(ctx context.Context, who Actor, r *report.Report) (proo
 	value, err := encoding.Marshal(publication{From: p.From.Unix(), To: p.To.Unix(), Structure: string(p.Structure), At: micro(d.now())})
 	if err != nil {
 		return out, fmt.Errorf("couldn't note the report: %w", err)
+	}
+	paper, err := paperOf(r)
+	if err != nil {
+		return out, err
+	}
+	kept, err := encoding.Marshal(paper)
+	if err != nil {
+		return out, fmt.Errorf("couldn't keep the report: %w", err)
+	}
+	// Before the log has the digest: no digest is public whose report is lost.
+	var keep records.Batch
+	keep.Put(key(tagPaper, string(digest[:])), kept)
+	if err := d.Records.Apply(ctx, &keep); err != nil {
+		return out, fmt.Errorf("couldn't keep the report: %w", err)
 	}
 	if _, err := d.Book.Publish(ctx, "report/"+out.Digest, proof.KindReport, out); err != nil {
 		return out, fmt.Errorf("couldn't publish the report's digest: %w", err)

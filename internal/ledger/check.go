@@ -100,7 +100,7 @@ func (c *recheck) bundle(ctx context.Context, index uint64) error {
 	if err != nil {
 		return fmt.Errorf("couldn't read entries from %d on: %w", index*tileWidth, err)
 	}
-	entries, err := splitEntries(bundle, width)
+	entries, err := SplitEntries(bundle, width)
 	if err != nil {
 		return err
 	}

@@ -108,7 +108,7 @@ func bundleFrom(ctx context.Context, mirrors []Mirror, index uint64, width int) 
 		}
 		var entries [][]byte
 		if err == nil {
-			entries, err = splitEntries(b, width)
+			entries, err = SplitEntries(b, width)
 		}
 		if err == nil {
 			return entries, nil

@@ -95,7 +95,7 @@ func (r *rebuilt) append(leaf []byte) error {
 		if err != nil {
 			return fmt.Errorf("couldn't read a bundle back: %w", err)
 		}
-		if entries, err = splitEntries(b, have); err != nil {
+		if entries, err = SplitEntries(b, have); err != nil {
 			return err
 		}
 	}

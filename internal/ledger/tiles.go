@@ -115,15 +115,16 @@ func readLeaf(ctx context.Context, read entryReader, index, size uint64) ([]byte
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read leaf %d: %w", index, err)
 	}
-	entries, err := splitEntries(bundle, int(at)+1)
+	entries, err := SplitEntries(bundle, int(at)+1)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read leaf %d: %w", index, err)
 	}
 	return bytes.Clone(entries[at]), nil
 }
 
-// splitEntries takes the first n entries out of a bundle.
-func splitEntries(bundle []byte, n int) ([][]byte, error) {
+// SplitEntries takes the first n entries out of a bundle, which [Log.Entries] gave.
+// They lie in the bundle. Errors: [ErrDamaged].
+func SplitEntries(bundle []byte, n int) ([][]byte, error) {
 	entries := make([][]byte, 0, n)
 	for range n {
 		if len(bundle) < 2 {
@@ -139,7 +140,7 @@ func splitEntries(bundle []byte, n int) ([][]byte, error) {
 	return entries, nil
 }
 
-// joinEntries is the inverse of splitEntries.
+// joinEntries is the inverse of SplitEntries.
 func joinEntries(entries [][]byte) []byte {
 	var bundle []byte
 	for _, e := range entries {
@@ -150,7 +151,7 @@ func joinEntries(entries [][]byte) []byte {
 
 // cutEntries is the beginning of a bundle that holds its first n entries.
 func cutEntries(bundle []byte, n int) ([]byte, error) {
-	entries, err := splitEntries(bundle, n)
+	entries, err := SplitEntries(bundle, n)
 	if err != nil {
 		return nil, err
 	}
