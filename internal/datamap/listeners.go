@@ -179,6 +179,11 @@ func (c *code) handlers(call *ssa.CallCommon) (all []*ssa.Function) {
 		if i, ok := arg.(*ssa.MakeInterface); ok && named(i.Type()) == httpHandler {
 			all = append(all, c.methodsFor(i)...)
 		}
+		if made, ok := arg.(*ssa.Call); ok { // a handler that a function of ours makes, around another
+			if fn := made.Call.StaticCallee(); fn != nil && codemap.Ours(codemap.PkgPath(fn)) {
+				all = append(all, fn.AnonFuncs...)
+			}
+		}
 	}
 	return all
 }

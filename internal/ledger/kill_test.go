@@ -216,7 +216,7 @@ func TestKill(t *testing.T) {
 	r.batches(o.log)
 	signed, err := o.log.Checkpoint(t.Context())
 	must(t, err)
-	size, err := sizeOf(signed)
+	size, err := SizeOf(signed)
 	must(t, err)
 	leaves := map[string]uint64{}
 	for i := range size {

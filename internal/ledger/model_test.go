@@ -148,7 +148,7 @@ func (m *machine) drainSome(*rapid.T) {
 	defer cancel()
 	before, err := m.log.Checkpoint(ctx)
 	m.must(err)
-	size, err := sizeOf(before)
+	size, err := SizeOf(before)
 	m.must(err)
 	if size > m.book.Status().Size { // published while nobody looked
 		m.published(1)

@@ -265,5 +265,5 @@ func (p *Posix) publishedSize(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return sizeOf(signed)
+	return SizeOf(signed)
 }

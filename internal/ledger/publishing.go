@@ -71,7 +71,7 @@ func (w *Witnessed) round(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if size, err = sizeOf(signed); err != nil {
+	if size, err = SizeOf(signed); err != nil {
 		return err
 	}
 	cosigned, answers := ask(ctx, w.witnesses, signed, w.inner.Consistency, w.satisfied, w.config.Grace)

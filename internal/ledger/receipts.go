@@ -67,7 +67,7 @@ func (b *Book) leafReceipt(ctx context.Context, index uint64) (*proof.Receipt, e
 	if err != nil {
 		return nil, err
 	}
-	size, err := sizeOf(checkpoint)
+	size, err := SizeOf(checkpoint)
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ func mirrorOf(t *testing.T, r *rig, l Log) (dir string, m Mirror) {
 	dir = t.TempDir()
 	signed, err := l.Checkpoint(t.Context())
 	must(t, err)
-	size, err := sizeOf(signed)
+	size, err := SizeOf(signed)
 	must(t, err)
 	paths := []string{"checkpoint"}
 	for i := range (size + 255) / 256 {
@@ -118,7 +118,7 @@ func TestRecoverUnpublished(t *testing.T) {
 	stop()
 	latest, err := r.witnesses[2].w.Latest(witness.OriginHash(origin))
 	must(t, err)
-	if size, err := sizeOf(latest); err != nil || size != 2 {
+	if size, err := SizeOf(latest); err != nil || size != 2 {
 		t.Fatalf("the third witness has %d: %v", size, err)
 	}
 	must(t, b.Close())

@@ -244,7 +244,7 @@ func (r *rig) batches(l Log) []proof.Batch {
 	r.t.Helper()
 	signed, err := l.Checkpoint(r.t.Context())
 	r.must(err)
-	size, err := sizeOf(signed)
+	size, err := SizeOf(signed)
 	r.must(err)
 	var all []proof.Batch
 	var at time.Time

@@ -162,8 +162,8 @@ func cutEntries(bundle []byte, n int) ([]byte, error) {
 	return bundle[:length:length], nil
 }
 
-// sizeOf reads the size out of a checkpoint of our own, its second line.
-func sizeOf(signed []byte) (uint64, error) {
+// SizeOf reads the size out of a checkpoint of our own, its second line.
+func SizeOf(signed []byte) (uint64, error) {
 	lines := strings.SplitN(string(signed), "\n", 3)
 	if len(lines) < 3 {
 		return 0, fmt.Errorf("%w: the checkpoint is no checkpoint", ErrDamaged)

@@ -127,7 +127,7 @@ func TestCustodiansOnThePage(t *testing.T) {
 			}
 			enrolled(t, s, outside)
 			body := page()
-			for _, want := range []string{"jun.park, the operator", "2 of these\n2 sign"} {
+			for _, want := range []string{"jun.park, the operator", "2 of these 2 sign"} {
 				if !strings.Contains(body, want) {
 					t.Errorf("the page does not say %q", want)
 				}
@@ -174,7 +174,7 @@ func TestPasskeysInPublic(t *testing.T) {
 	}
 	_, body, _ := get(t, showing(t, s), "https://"+s.Status().Web+"/")
 	for _, want := range []string{
-		"jun.park, the operator&rsquo;s own, a key kept off line, a passkey in a browser<", "ada.okafor, outside of the operator, a key kept off line<", "2 of these\n2 sign",
+		"jun.park, the operator’s own, a key kept off line, a passkey in a browser<", "ada.okafor, outside of the operator, a key kept off line<", "2 of these 2 sign",
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page does not say %q", want)

@@ -18,6 +18,7 @@ type program struct {
 	standing release.Standing
 	folder   *release.Folder // nil if the settings name none, or it is of another program
 	source   *source.Site    // of that folder; nil without one
+	datamap  []byte          // of that folder; nil without one
 	book     *ledger.Book
 }
 
@@ -52,6 +53,9 @@ func (s *Server) openProgram(ctx context.Context) (err error) {
 	if p.folder != nil {
 		if p.source, err = source.Open(p.folder.SourceFile(), p.folder.Release.Source); err != nil {
 			return fmt.Errorf("couldn't read the release's source: %w", err)
+		}
+		if p.datamap, err = readDataMap(p.folder); err != nil {
+			return err
 		}
 	}
 	s.program = p

@@ -16,6 +16,7 @@ import (
 	"writ/internal/api"
 	"writ/internal/certs"
 	"writ/internal/config"
+	"writ/internal/console/public"
 	"writ/internal/gate"
 	"writ/internal/s3"
 	"writ/internal/wire"
@@ -43,6 +44,7 @@ type Server struct {
 	ledger  *Ledger
 	office  *office
 	program *program
+	index   *public.Index // of the public log, for its pages
 	bundles chan struct{} // holds a token for each bundle that is being made
 	certs   certs.Source  // nil with plaintext
 	front   *s3.Front
@@ -196,6 +198,7 @@ func (s *Server) serve() (err error) {
 	}
 	s.web = &http.Server{Handler: pages, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, ErrorLog: quiet(s.log)}
 	s.metrics = &http.Server{Handler: s.metricsPages(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: quiet(s.log)}
+	s.follow()
 	s.background("s3", func() error { return s.front.Serve(s3Listener) })
 	s.background("web", func() error { return s.web.Serve(webListener) })
 	s.background("metrics", func() error { return s.metrics.Serve(l.metrics) })

@@ -1,45 +1,84 @@
 package server
 
 import (
-	"bytes"
-	_ "embed"
+	"context"
 	"errors"
 	"fmt"
-	"html/template"
 	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
-	"writ"
 	"writ/internal/api"
+	"writ/internal/console"
+	"writ/internal/console/page"
+	"writ/internal/console/public"
 	"writ/internal/ledger"
-	"writ/internal/policy"
 )
 
-//go:embed web.html
-var page string
-
-var pageTemplate = template.Must(template.New("page").Parse(page))
-
-// webPages is what the web listener serves: one page, the public log, the
-// release and its source, and /healthz.
+// webPages is what the web listener serves: the console's pages, the public log,
+// the release and its source, the office, and /healthz.
 func (s *Server) webPages() (http.Handler, error) {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", s.frontPage)
-	public, err := s.ledger.pages(s.program.says())
+	log, err := s.ledger.pages(s.program.says())
 	if err != nil {
 		return nil, err
 	}
-	mux.Handle(ledger.LogPath, public)
-	mux.Handle(ledger.WellKnownPath, public)
+	mux.Handle(ledger.LogPath, log)
+	mux.Handle(ledger.WellKnownPath, log)
 	s.program.pages(mux)
 	mux.Handle(api.OfficePath, s.officeHandler())
 	mux.Handle(api.DeliveryPath, api.DeliveryHandler(s.office.docket))
 	mux.HandleFunc("GET /healthz", healthy)
+	pages, err := s.console()
+	if err != nil {
+		return nil, err
+	}
+	pages.Register(mux)
 	return headers(mux), nil
+}
+
+// console makes the pages.
+func (s *Server) console() (*console.Console, error) {
+	zone := time.UTC
+	if s.cfg.Provider.TimeZone != "" {
+		var err error
+		if zone, err = time.LoadLocation(s.cfg.Provider.TimeZone); err != nil {
+			return nil, fmt.Errorf("couldn't read provider.time_zone: %w", err)
+		}
+	}
+	s.index = public.NewIndex(s.ledger.Log)
+	return console.New(console.Config{
+		Operator: s.cfg.Provider.Name, Version: s.version, Zone: zone, Guard: strangers{}, Plain: s.cfg.Plaintext, Now: s.rooms.now, Log: s.log,
+		Rooms: []page.Room{public.Room(public.Rooms{Server: openly{s}, Log: s.ledger.Log, Index: s.index})},
+	})
+}
+
+// strangers is a guard of pages that are everybody's: it knows nobody.
+type strangers struct{}
+
+// Who implements [console.Guard].
+func (strangers) Who(r *http.Request) (page.Visitor, context.Context, error) {
+	return page.Visitor{}, r.Context(), nil
+}
+
+// Refused implements [console.Guard].
+func (strangers) Refused(context.Context, page.Visitor, string, string) error { return nil }
+
+// Verify implements [console.Guard].
+func (strangers) Verify(http.ResponseWriter, *http.Request, page.Visitor, string, string) (page.Visitor, context.Context, error) {
+	return page.Visitor{}, nil, &api.Problem{
+		Status: http.StatusUnauthorized, Title: http.StatusText(http.StatusUnauthorized), Code: "sign-in", Detail: "nobody signs in here",
+	}
+}
+
+// follow lets the pages of the public log go on with it, until the web listener is
+// told to stop: readers who watch it are let go first.
+func (s *Server) follow() {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.web.RegisterOnShutdown(cancel)
+	s.serving.Go(func() { s.index.Follow(ctx) })
 }
 
 // pages serve the public log to anybody.
@@ -55,89 +94,12 @@ func (l *Ledger) pages(released string) (http.Handler, error) {
 	return ledger.Handler(l.Log, p)
 }
 
-// shownWitness is a witness as the page shows it.
-type shownWitness struct {
-	Name     string
-	Outside  bool
-	Cosigned *time.Time
-}
-
-// shownCustodian is a person of the custodians' set as the page shows it.
-type shownCustodian struct {
-	Person  string
-	Outside bool
-	Keys    []string // the kinds of keys that the person has
-}
-
-func (s *Server) frontPage(w http.ResponseWriter, r *http.Request) {
-	l := s.ledger.Status()
-	show := struct {
-		Interval, Stopped, Waiting, Origin, Key, URL string
-		Version, Standing, SHA256                    string
-		Size                                         uint64
-		BatchAt                                      *time.Time
-		Witnesses                                    []shownWitness
-		AnyOutside, Source, CustodiansOutside        bool
-		Threshold                                    int
-		Custodians                                   []shownCustodian
-	}{
-		Interval: l.Interval, Stopped: l.Stopped, Waiting: l.Waiting, Origin: l.Origin, Key: l.Key, URL: "https://" + r.Host,
-		Version: s.version, Standing: string(s.program.standing), SHA256: s.program.SHA256,
-		Size: l.Size, BatchAt: l.BatchAt, AnyOutside: len(l.Outside) > 0, Source: s.program.source != nil,
-	}
-	outside := map[string]bool{}
-	for _, name := range l.Outside {
-		outside[name] = true
-	}
-	for _, witness := range l.Witnesses {
-		show.Witnesses = append(show.Witnesses, shownWitness{witness.Name, outside[witness.Name], witness.Cosigned})
-	}
-	if set, ok := s.rooms.Gate.Custodians(); ok {
-		show.Threshold = set.Threshold
-		show.Custodians = shownCustodians(set)
-		show.CustodiansOutside = slices.ContainsFunc(show.Custodians, func(c shownCustodian) bool { return c.Outside })
-	}
-	var body bytes.Buffer
-	if err := pageTemplate.Execute(&body, show); err != nil {
-		http.Error(w, "couldn't make the page", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Write(body.Bytes())
-}
-
-// shownCustodians are the custodians of a set in its order, each person once.
-func shownCustodians(set policy.Set) (all []shownCustodian) {
-	for _, m := range set.Members {
-		if m.Role != writ.RoleCustodian {
-			continue
-		}
-		i := slices.IndexFunc(all, func(c shownCustodian) bool { return c.Person == string(m.Person) })
-		if i < 0 {
-			i = len(all)
-			all = append(all, shownCustodian{Person: string(m.Person), Outside: m.Outside})
-		}
-		kind := "a key on line"
-		switch {
-		case m.Passkey != nil:
-			kind = "a passkey in a browser"
-		case m.Offline:
-			kind = "a key kept off line"
-		}
-		if !slices.Contains(all[i].Keys, kind) {
-			all[i].Keys = append(all[i].Keys, kind)
-		}
-	}
-	return all
-}
-
-// headers forbids what the page doesn't need, which is everything but its own
-// style.
+// headers forbids a browser what no answer needs. The pages' own headers allow what
+// they need (package console).
 func headers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		if r.TLS != nil {

@@ -53,6 +53,7 @@ type House struct {
 	Dir    string
 	Store  records.Store
 	Book   *ledger.Book
+	Log    *ledger.Memory // what the book writes to
 	TLS    *httptest.Server
 	Socket *api.Client
 	Tokens map[string]string // by the person's first name, or "jun operator"
@@ -129,9 +130,9 @@ func (h *House) open() {
 	h.Must(err)
 	signer, err := sumdb.NewSigner(secret)
 	h.Must(err)
-	log, err := ledger.NewMemory(signer)
+	h.Log, err = ledger.NewMemory(signer)
 	h.Must(err)
-	h.Book, err = ledger.OpenBook(h.Ctx, ledger.Config{Log: log, LogKey: vkey, Records: h.Store, Interval: 20 * time.Millisecond, Slots: 64})
+	h.Book, err = ledger.OpenBook(h.Ctx, ledger.Config{Log: h.Log, LogKey: vkey, Records: h.Store, Interval: 20 * time.Millisecond, Slots: 64})
 	h.Must(err)
 	h.Vault, err = vault.New(vault.Config{Gate: h.Gate, Records: h.Store, Blobs: blob.NewMemory(), Now: h.Now})
 	h.Must(err)

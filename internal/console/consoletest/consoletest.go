@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -52,7 +53,7 @@ func New(t *testing.T, make func(*Rig) []page.Room) *Rig {
 	zone, err := time.LoadLocation("Europe/Berlin")
 	r.Must(err)
 	r.Console, err = console.New(console.Config{
-		Operator: "Fjordhost", Version: "test", Zone: zone, Guard: (*guard)(r), Rooms: make(r), Now: r.Now,
+		Operator: "Fjordhost", Version: "test", Zone: zone, Guard: (*guard)(r), Rooms: make(r), Now: r.Now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	r.Must(err)
 	mux := http.NewServeMux()

@@ -1,0 +1,4 @@
+package public
+
+// MaxStreams is how many readers may follow the log at once.
+const MaxStreams = maxStreams
