@@ -1,0 +1,205 @@
+package door
+
+import (
+	"embed"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"writ/internal/api"
+	"writ/internal/console/page"
+	"writ/internal/signin"
+	"writ/internal/staff"
+)
+
+//go:embed templates messages
+var files embed.FS
+
+// signedIn is everybody with a session.
+func signedIn(do func(*page.Visit) error) func(*page.Visit) error {
+	return func(v *page.Visit) error {
+		if v.Visitor.Kind == page.Nobody {
+			return v.See("/sign-in?back=%2Fme", "")
+		}
+		return do(v)
+	}
+}
+
+// Room is the door's pages. Those of /me are for everybody who has signed in, of
+// whatever kind, and look so themselves.
+func (d *Door) Room() page.Room {
+	get, post := http.MethodGet, http.MethodPost
+	return page.Room{Name: "door", Files: files, Routes: []page.Route{
+		{Method: get, Path: "/sign-in", Name: "sign-in-page", For: page.Public, Do: d.signInPage},
+		{Method: post, Path: "/sign-in/options", Name: "sign-in-options", For: page.Public, Do: d.signInOptions},
+		{Method: post, Path: "/sign-in", Name: "sign-in", For: page.Public, Do: d.signIn},
+		{Method: get, Path: "/sign-in/provider", Name: "sign-in-provider", For: page.Public, Do: d.provider},
+		{Method: get, Path: "/sign-in/provider/done", Name: "sign-in-provider-done", For: page.Public, Do: d.providerDone},
+		{Method: post, Path: "/sign-out", Name: "sign-out", For: page.Public, Do: d.signOut},
+		{Method: get, Path: "/enrol", Name: "enrol-page", For: page.Public, Do: d.enrolPage},
+		{Method: post, Path: "/enrol/look", Name: "enrol-look", For: page.Public, Do: d.enrolLook},
+		{Method: post, Path: "/enrol/options", Name: "enrol-options", For: page.Public, Do: d.enrolOptions},
+		{Method: post, Path: "/enrol", Name: "enrol", For: page.Public, Do: d.enrol},
+		{Method: post, Path: "/step-up/options", Name: "step-up-options", For: page.Public, Do: signedIn(d.stepUpOptions)},
+		{Method: get, Path: "/me", Name: "me", For: page.Public, Do: signedIn(d.me)},
+		{Method: post, Path: "/me/passkeys/{passkey}/rename", Name: "passkey-rename", For: page.Public, Do: signedIn(d.rename)},
+		{Method: post, Path: "/me/passkeys/{passkey}/remove", Name: "passkey-remove", For: page.Public, Fresh: true, Do: signedIn(d.remove)},
+		{Method: post, Path: "/me/sessions/{session}/end", Name: "session-end", For: page.Public, Do: signedIn(d.end)},
+		{Method: post, Path: "/me/sessions/end", Name: "sessions-end", For: page.Public, Do: signedIn(d.endAll)},
+	}}
+}
+
+// problem is a refusal of the signing in as a visitor reads it: one answer,
+// whatever the reason, for the reason is the audit trail's.
+func problem(err error) error {
+	refused := &api.Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: "passkey", Detail: "this passkey is not accepted here", Hint: "use another one, or ask whoever invited you for a new invitation"}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, signin.ErrTooMany):
+		return &api.Problem{Status: http.StatusTooManyRequests, Title: "Too Many Requests", Code: "too-many", Detail: "too many attempts came from your network", Hint: "wait half a minute and try again"}
+	case errors.Is(err, signin.ErrInvitation):
+		return &api.Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: "invitation", Detail: "this invitation is not valid any more, or never was", Hint: "ask for a new one"}
+	case errors.Is(err, signin.ErrLast):
+		return &api.Problem{Status: http.StatusConflict, Title: "Conflict", Code: "last-passkey", Detail: "this is your last passkey, and without it you could not come in any more", Hint: "enrol another one first"}
+	case errors.Is(err, staff.ErrFresh):
+		return &api.Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: "step-up", Detail: "this takes your passkey once more"}
+	case errors.Is(err, signin.ErrCeremony):
+		return &api.Problem{Status: http.StatusConflict, Title: "Conflict", Code: "ceremony", Detail: "this took too long, or was done already", Hint: "begin again"}
+	case errors.Is(err, signin.ErrNoProvider):
+		return &api.Problem{Status: http.StatusServiceUnavailable, Title: "Service Unavailable", Code: "provider", Detail: "signing in through the organisation is not possible now", Hint: "use a passkey"}
+	case errors.Is(err, signin.ErrNoPasskey):
+		return &api.Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: "no-passkey", Detail: "this takes a passkey, and you have none yet", Hint: "writ passkey invite makes an invitation for yourself"}
+	case errors.Is(err, staff.ErrNotFound):
+		return &api.Problem{Status: http.StatusNotFound, Title: "Not Found", Code: "not-found", Detail: "there is no such passkey or session of yours"}
+	case errors.Is(err, staff.ErrForm):
+		return &api.Problem{Status: http.StatusUnprocessableEntity, Title: "Unprocessable Entity", Code: "form", Detail: err.Error()}
+	case errors.Is(err, signin.ErrRefused), errors.Is(err, staff.ErrRole), errors.Is(err, staff.ErrState):
+		return refused
+	}
+	return notSignedIn(err)
+}
+
+// begun answers a script with what the browser's credentials take.
+func begun(v *page.Visit, options []byte, ceremony string, err error) error {
+	v.W.Header().Set("Content-Type", "application/json")
+	v.W.Header().Set("Cache-Control", "no-store")
+	if err = problem(err); err != nil {
+		p := &api.Problem{Status: http.StatusInternalServerError, Title: "Internal Server Error", Detail: "this could not be done; the operator's log says why"}
+		errors.As(err, &p)
+		v.W.WriteHeader(p.Status)
+		return json.NewEncoder(v.W).Encode(p)
+	}
+	return json.NewEncoder(v.W).Encode(map[string]any{"ceremony": ceremony, "options": json.RawMessage(options)})
+}
+
+// maxResponse bounds what an authenticator answers, in bytes of JSON.
+const maxResponse = 64 << 10
+
+// ceremony is what a form of a passkey brings.
+func ceremony(v *page.Visit) (id string, response []byte, err error) {
+	id, err = v.Text("ceremony", 128)
+	if err != nil {
+		return "", nil, err
+	}
+	text, err := v.Text("response", maxResponse)
+	if err == nil && (id == "" || text == "") {
+		err = &api.Problem{Status: http.StatusBadRequest, Title: "Bad Request", Code: "form", Detail: "the passkey's answer is missing: it needs JavaScript"}
+	}
+	return id, []byte(text), err
+}
+
+type signInView struct {
+	Back     string
+	Provider bool
+}
+
+func (d *Door) signInPage(v *page.Visit) error {
+	if v.Visitor.Kind != page.Nobody {
+		return v.See(page.Back(v.Query("back"), home(v.Visitor)), "")
+	}
+	return v.Render("sign-in", signInView{page.Back(v.Query("back"), ""), d.Signin.HasProvider()})
+}
+
+func (d *Door) signInOptions(v *page.Visit) error {
+	options, id, err := d.Signin.BeginSignIn(v.Context(), remote(v.R))
+	return begun(v, options, id, err)
+}
+
+func (d *Door) signIn(v *page.Visit) error {
+	back, err := v.Text("back", 1100)
+	if err != nil {
+		return err
+	}
+	view := signInView{page.Back(back, ""), d.Signin.HasProvider()}
+	id, response, err := ceremony(v)
+	if err != nil {
+		return v.Again("sign-in", view, err)
+	}
+	secret, s, err := d.Signin.FinishSignIn(v.Context(), id, response, remote(v.R), v.R.UserAgent())
+	if err != nil {
+		return v.Again("sign-in", view, problem(err))
+	}
+	return d.in(v, secret, s, back)
+}
+
+// in sends somebody who has just come in to where they wanted to go.
+func (d *Door) in(v *page.Visit, secret string, s signin.Session, back string) error {
+	if old, err := d.session(v.R); err == nil { // whoever sat here before
+		if err := d.Signin.SignOut(v.Context(), old); err != nil {
+			return err
+		}
+	}
+	d.set(v.W, secret)
+	who, _, err := d.visitor(v.R, s)
+	if err != nil {
+		return err
+	}
+	return v.See(page.Back(back, home(who)), "")
+}
+
+func (d *Door) provider(v *page.Visit) error {
+	to, state, err := d.Signin.OIDCStart(v.Context(), remote(v.R))
+	if err != nil {
+		return problem(err)
+	}
+	http.SetCookie(v.W, d.stateCookie(state, 600))
+	http.Redirect(v.W, v.R, to, http.StatusSeeOther)
+	return nil
+}
+
+func (d *Door) stateCookie(state string, age int) *http.Cookie {
+	name := "__Host-writ-state"
+	if d.Plain {
+		name = "writ-state"
+	}
+	return &http.Cookie{Name: name, Value: state, Path: "/", MaxAge: age, HttpOnly: true, Secure: !d.Plain, SameSite: http.SameSiteLaxMode}
+}
+
+func (d *Door) providerDone(v *page.Visit) error {
+	name := d.stateCookie("", -1)
+	c, err := v.R.Cookie(name.Name)
+	if err != nil {
+		return problem(signin.ErrRefused)
+	}
+	http.SetCookie(v.W, name)
+	secret, s, err := d.Signin.OIDCFinish(v.Context(), c.Value, v.R.URL.Query(), remote(v.R), v.R.UserAgent())
+	if err != nil {
+		return problem(err)
+	}
+	return d.in(v, secret, s, "")
+}
+
+func (d *Door) signOut(v *page.Visit) error {
+	s, err := d.session(v.R)
+	if err == nil {
+		err = d.Signin.SignOut(v.Context(), s)
+	}
+	if err != nil && !errors.Is(err, signin.ErrNoSession) {
+		return err
+	}
+	d.set(v.W, "")
+	v.W.Header().Set("Clear-Site-Data", strconv.Quote("cache"))
+	return v.See("/", "signed-out")
+}
