@@ -172,3 +172,10 @@ func (w words) join(parts []string) string {
 	}
 	return strings.Join(parts[:len(parts)-1], ", ") + w.And + parts[len(parts)-1]
 }
+
+// Name is what letters call an instrument, class, secrecy or role: families
+// "instruments", "classes", "secrecy", "roles"; "" for what they have no name for.
+func (s *Set) Name(lang, family, key string) string {
+	w := s.words[lang]
+	return map[string]map[string]string{"instruments": w.Instruments, "classes": w.Classes, "secrecy": w.Secrecy, "roles": w.Roles}[family][key]
+}

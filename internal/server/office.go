@@ -23,6 +23,7 @@ import (
 	"writ/internal/proof"
 	"writ/internal/records"
 	"writ/internal/seal"
+	"writ/internal/signin"
 	"writ/internal/staff"
 	"writ/packs"
 )
@@ -33,6 +34,7 @@ type office struct {
 	law     *law.Law
 	letters *letter.Set
 	staff   *staff.Staff
+	signin  *signin.Signin
 	notices *notice.Queue
 	docket  *docket.Docket
 	key     *seal.Key
@@ -195,8 +197,10 @@ func (o *office) expire(ctx context.Context) error {
 	tick := time.NewTicker(expireEvery)
 	defer tick.Stop()
 	for {
-		if err := o.docket.Expire(ctx); err != nil && ctx.Err() == nil {
-			return err
+		for _, expire := range []func(context.Context) error{o.docket.Expire, o.signin.Expire} {
+			if err := expire(ctx); err != nil && ctx.Err() == nil {
+				return err
+			}
 		}
 		select {
 		case <-ctx.Done():

@@ -119,6 +119,9 @@ func (s *Server) start(unseal gate.Unsealer) (err error) {
 	if err := s.listen(); err != nil {
 		return err
 	}
+	if err := s.openSignin(context.Background()); err != nil { // under the port that is bound
+		return err
+	}
 	if err := s.openCerts(); err != nil {
 		return err
 	}

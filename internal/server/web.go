@@ -8,12 +8,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"time"
 
 	"writ/internal/api"
-	"writ/internal/console"
-	"writ/internal/console/page"
-	"writ/internal/console/public"
 	"writ/internal/ledger"
 )
 
@@ -28,49 +24,16 @@ func (s *Server) webPages() (http.Handler, error) {
 	mux.Handle(ledger.LogPath, log)
 	mux.Handle(ledger.WellKnownPath, log)
 	s.program.pages(mux)
-	mux.Handle(api.OfficePath, s.officeHandler())
+	office := s.officeHandler()
+	mux.Handle(api.OfficePath, office)
 	mux.Handle(api.DeliveryPath, api.DeliveryHandler(s.office.docket))
 	mux.HandleFunc("GET /healthz", healthy)
-	pages, err := s.console()
+	pages, err := s.console(office)
 	if err != nil {
 		return nil, err
 	}
 	pages.Register(mux)
 	return headers(mux), nil
-}
-
-// console makes the pages.
-func (s *Server) console() (*console.Console, error) {
-	zone := time.UTC
-	if s.cfg.Provider.TimeZone != "" {
-		var err error
-		if zone, err = time.LoadLocation(s.cfg.Provider.TimeZone); err != nil {
-			return nil, fmt.Errorf("couldn't read provider.time_zone: %w", err)
-		}
-	}
-	s.index = public.NewIndex(s.ledger.Log)
-	return console.New(console.Config{
-		Operator: s.cfg.Provider.Name, Version: s.version, Zone: zone, Guard: strangers{}, Plain: s.cfg.Plaintext, Now: s.rooms.now, Log: s.log,
-		Rooms: []page.Room{public.Room(public.Rooms{Server: openly{s}, Log: s.ledger.Log, Index: s.index})},
-	})
-}
-
-// strangers is a guard of pages that are everybody's: it knows nobody.
-type strangers struct{}
-
-// Who implements [console.Guard].
-func (strangers) Who(r *http.Request) (page.Visitor, context.Context, error) {
-	return page.Visitor{}, r.Context(), nil
-}
-
-// Refused implements [console.Guard].
-func (strangers) Refused(context.Context, page.Visitor, string, string) error { return nil }
-
-// Verify implements [console.Guard].
-func (strangers) Verify(http.ResponseWriter, *http.Request, page.Visitor, string, string) (page.Visitor, context.Context, error) {
-	return page.Visitor{}, nil, &api.Problem{
-		Status: http.StatusUnauthorized, Title: http.StatusText(http.StatusUnauthorized), Code: "sign-in", Detail: "nobody signs in here",
-	}
 }
 
 // follow lets the pages of the public log go on with it, until the web listener is

@@ -51,7 +51,7 @@ func newEntrance(t *testing.T) *entrance {
 	})
 	e.Must(err)
 	d := &door.Door{
-		Signin: e.signin, Staff: e.Staff,
+		Signin: e.signin, Staff: e.Staff, URL: e.url,
 		Named:  func(_ context.Context, a signin.Account) string { return string(a.Person) },
 		Within: func(ctx context.Context, _ signin.Session) context.Context { return ctx },
 	}
@@ -182,6 +182,25 @@ func (e *entrance) elsewhere() {
 	e.Must(err)
 	if all := e.sessions(); len(all) != 2 {
 		e.T.Fatalf("%d sessions", len(all))
+	}
+}
+
+// TestOtherNames: who comes by an address is sent to where passkeys work, and
+// nowhere that the request says.
+func TestOtherNames(t *testing.T) {
+	e := newEntrance(t)
+	client := e.server.Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	for _, host := range []string{"", "evil.example"} {
+		req, err := http.NewRequestWithContext(e.Ctx, "GET", e.server.URL+"/sign-in?back=%2Fme", nil)
+		e.Must(err)
+		req.Host = host
+		resp, err := client.Do(req)
+		e.Must(err)
+		resp.Body.Close()
+		if got := resp.Header.Get("Location"); resp.StatusCode != 303 || got != e.url+"/sign-in?back=%2Fme" {
+			t.Errorf("as %q: %d to %s", host, resp.StatusCode, got)
+		}
 	}
 }
 

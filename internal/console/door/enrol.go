@@ -21,6 +21,9 @@ type enrolView struct {
 }
 
 func (d *Door) enrolPage(v *page.Visit) error {
+	if d.elsewhere(v) {
+		return nil
+	}
 	if v.Visitor.Kind != page.Nobody && v.Query("code") == "" {
 		return v.Render("enrol", enrolView{Mine: true, Name: v.Visitor.Name})
 	}

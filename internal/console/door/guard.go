@@ -25,7 +25,8 @@ type Door struct {
 	// Within puts who else than staff asks into a context: a customer's user, an
 	// authority's officer.
 	Within func(ctx context.Context, s signin.Session) context.Context
-	Plain  bool // no TLS: a cookie without Secure, on loopback only
+	URL    string // the console's address, to whose name passkeys are bound
+	Plain  bool   // no TLS: a cookie without Secure, on loopback only
 	Log    *slog.Logger
 }
 

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 
 	"writ/internal/api"
 	"writ/internal/console/page"
@@ -115,7 +117,21 @@ type signInView struct {
 	Provider bool
 }
 
+// elsewhere sends who came by another name of the server's (an address, say) to the
+// one at which their passkey works.
+func (d *Door) elsewhere(v *page.Visit) bool {
+	u, err := url.Parse(d.URL)
+	if err != nil || u.Host == "" || strings.EqualFold(u.Host, v.R.Host) {
+		return false
+	}
+	http.Redirect(v.W, v.R, u.Scheme+"://"+u.Host+v.R.URL.RequestURI(), http.StatusSeeOther)
+	return true
+}
+
 func (d *Door) signInPage(v *page.Visit) error {
+	if d.elsewhere(v) {
+		return nil
+	}
 	if v.Visitor.Kind != page.Nobody {
 		return v.See(page.Back(v.Query("back"), home(v.Visitor)), "")
 	}
