@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 const (
@@ -197,9 +199,13 @@ func Unmarshal(b []byte, to any) error {
 // maxDepth bounds how deep JSON may nest.
 const maxDepth = 16
 
-// unambiguous checks that b is one JSON value in which no object has a key
-// twice, also not in another case: Go's decoder would take the last.
+// unambiguous checks that b is one JSON value in UTF-8 in which no object has a
+// key twice, also not in another case: Go's decoder would take the last, and
+// would put a mark where bytes are no UTF-8.
 func unambiguous(b []byte) error {
+	if !utf8.Valid(b) {
+		return fmt.Errorf("%w: the JSON is not in UTF-8", ErrForm)
+	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	if err := walk(d, 0); err != nil {
 		return err
@@ -208,6 +214,12 @@ func unambiguous(b []byte) error {
 		return fmt.Errorf("%w: something follows the JSON", ErrForm)
 	}
 	return nil
+}
+
+// folded is a key without its case. The long s has none of its own, and Go's
+// decoder takes it for an s.
+func folded(key string) string {
+	return strings.ReplaceAll(strings.ToLower(key), "\u017f", "s")
 }
 
 func walk(d *json.Decoder, depth int) error {
@@ -229,7 +241,7 @@ func walk(d *json.Decoder, depth int) error {
 			if err != nil {
 				return fmt.Errorf("%w: %w", ErrForm, err)
 			}
-			name := string(bytes.ToLower([]byte(key.(string))))
+			name := folded(key.(string))
 			if seen[name] {
 				return fmt.Errorf("%w: the field %.40q is there twice", ErrForm, name)
 			}

@@ -130,6 +130,8 @@ func TestStatements(t *testing.T) {
 		`{"v":1,"kind":"key","at":"2026-11-23T12:00:00Z","body":{}}`,
 		`{"v":1,"kind":"batch","kind":"policy","at":"2026-11-23T12:00:00Z","body":{}}`,
 		`{"v":1,"kind":"batch","at":"2026-11-23T12:00:00Z","body":{"n":1,"N":2}}`,
+		`{"v":1,"kind":"batch","at":"2026-11-23T12:00:00Z","body":{"slots":1,"\u017flot\u017f":2}}`,
+		"{\"v\":1,\"kind\":\"batch\",\"at\":\"2026-11-23T12:00:00Z\",\"body\":\"\xff\"}",
 		`{"v":1,"kind":"batch","at":"2026-11-23T12:00:00Z","body":{}} ` + `x`,
 		`{"v":1,"kind":"batch","at":"2026-11-23T12:00:00Z","body":{},"more":1}`,
 		`{"v":1,"kind":"batch","at":"yesterday","body":{}}`,

@@ -2,6 +2,7 @@ package proof
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"time"
@@ -86,7 +87,7 @@ func (v *Verifier) readPolicy(text string) error {
 		if err != nil || !hashed(fields[2], w) {
 			return fmt.Errorf("%w: the key of witness %.100q is not one", ErrTrust, fields[1])
 		}
-		_, id, _ := strings.Cut(strings.TrimPrefix(fields[2], w.Name()+"+"), "+") // the key, whatever its name
+		id := keyItself(fields[2])
 		if other, twice := seen[id]; twice {
 			return fmt.Errorf("%w: witnesses %.100q and %.100q have one key", ErrTrust, other, fields[1])
 		}
@@ -102,6 +103,14 @@ func (v *Verifier) readPolicy(text string) error {
 	}
 	v.policy = &group
 	return nil
+}
+
+// keyItself is the key of a verifier key that was read, whatever its name: of an
+// Ed25519 key there are two kinds, which are one witness, and base64 has spellings.
+func keyItself(vkey string) string {
+	parts := strings.SplitN(vkey, "+", 3)
+	b, _ := base64.StdEncoding.DecodeString(parts[2])
+	return string(b[1:])
 }
 
 // Cosigned is a witness that cosigned a checkpoint, and when, as it says.

@@ -3,9 +3,11 @@ package proof
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -237,6 +239,13 @@ func TestTrust(t *testing.T) {
 	line := r.policy[strings.Index(r.policy, "witness w0"):]
 	line = line[:strings.Index(line, "\n")+1]
 	twice := strings.Replace(line, "witness w0", "witness w9", 1)
+	// The same key as one of the plain kind, under another name.
+	raw, err := base64.StdEncoding.DecodeString(strings.SplitN(strings.Fields(line)[2], "+", 3)[2])
+	r.must(err)
+	plain := base64.StdEncoding.EncodeToString(append([]byte{1}, raw[1:]...))
+	w9, err := tnote.NewVerifierForCosignatureV1("other.example+00000000+" + plain)
+	r.must(err)
+	disguised := fmt.Sprintf("witness w9 other.example+%08x+%s https://other.example\n", w9.KeyHash(), plain)
 	wrongHash := []byte(r.vkey)
 	wrongHash[len(origin)+1] ^= 1
 	for name, trust := range map[string]Trust{
@@ -244,6 +253,7 @@ func TestTrust(t *testing.T) {
 		"a key that is none":      {LogKey: "tidewater-press"},
 		"another key's hash":      {LogKey: string(wrongHash)},
 		"one key for two":         {LogKey: r.vkey, Policy: line + twice + "group g 2 w0 w9\nquorum g\n"},
+		"one key of two kinds":    {LogKey: r.vkey, Policy: line + disguised + "group g 2 w0 w9\nquorum g\n"},
 		"no quorum":               {LogKey: r.vkey, Policy: line},
 		"an unknown member":       {LogKey: r.vkey, Policy: line + "group g 2 w0 w7\nquorum g\n"},
 		"a policy of a megabyte":  {LogKey: r.vkey, Policy: strings.Repeat("# nothing\n", 100_000) + "quorum none\n"},
