@@ -13,5 +13,5 @@ import "embed"
 
 // Files are the modules, the page's part and its texts.
 //
-//go:embed *.js
+//go:embed *.js checker.html messages.en.yaml
 var Files embed.FS

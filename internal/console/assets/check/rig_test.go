@@ -29,7 +29,11 @@ func open(t *testing.T, more map[string][]byte) *browser.Browser {
 	}
 	serve("/{$}", "text/html; charset=utf-8", []byte("<!doctype html><html lang=en><title>Check</title>"))
 	for path, body := range more {
-		serve(path, http.DetectContentType(body), body)
+		kind := "application/octet-stream"
+		if path == "/page" {
+			kind = "text/html; charset=utf-8"
+		}
+		serve(path, kind, body)
 	}
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", policy)
