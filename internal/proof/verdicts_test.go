@@ -428,6 +428,8 @@ func (m *maker) otherKeys() {
 	m.must(err)
 	v := m.add("a log that signs with the time", "", receipt(timed))
 	v.Key, v.Policy = vkey, ""
+	v = m.add("a log that is its own witness", "log", receipt(timed))
+	v.Key, v.Policy = vkey, "witness w "+vkey+" https://w.example\nquorum w\n"
 }
 
 // zeros is no randomness: the key is for the vectors alone.

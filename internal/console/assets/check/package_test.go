@@ -118,6 +118,14 @@ func bags() map[string]func(folder) {
 		"many":                lines(strings.Repeat("hello\n", 300)),
 		"a line too long":     lines(sum256("x") + "  data/" + strings.Repeat("x", 16<<10) + "\n"),
 		"a long line":         lines(sum256("x") + "  data/" + strings.Repeat("x", 16<<10-73) + "\n"),
+		"CR and LF in two pieces": func(f folder) {
+			f["manifest-sha256.txt"] = strings.Repeat("\n", 1<<20-1) + "\r\nhello\n" + f["manifest-sha256.txt"]
+			f.retag()
+		},
+		"CR at the end of a piece": func(f folder) {
+			f["manifest-sha256.txt"] = strings.Repeat("\n", 1<<20-1) + "\rhello\r" + f["manifest-sha256.txt"]
+			f.retag()
+		},
 		"lines across pieces": func(f folder) {
 			var b strings.Builder
 			for i := range 15_000 { // more than a mebibyte

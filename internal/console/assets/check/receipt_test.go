@@ -211,3 +211,19 @@ func TestWithoutCryptography(t *testing.T) {
 		t.Errorf("without WebCrypto: %+v", got[0])
 	}
 }
+
+// TestSizes: a receipt of a mebibyte is read, one of a byte more is not.
+func TestSizes(t *testing.T) {
+	key, policy := string(read(t, vectors+"log.vkey")), string(read(t, vectors+"policy.txt"))
+	file := read(t, vectors+"head.receipt.json")
+	var lines bytes.Buffer
+	for _, size := range []int{proof.MaxReceipt, proof.MaxReceipt + 1} {
+		padded := append(bytes.Repeat([]byte(" "), size-len(file)), file...)
+		if err := json.NewEncoder(&lines).Encode(verdict{Key: key, Policy: policy, Receipt: padded}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := outcomes(t, lines.Bytes()); !got[0].Valid || got[1].Error.Code != "form" {
+		t.Errorf("%+v", got)
+	}
+}
