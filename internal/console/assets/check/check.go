@@ -11,7 +11,12 @@ package check
 
 import "embed"
 
-// Files are the modules, the page's part and its texts.
+// Assets are the modules and their style, which a page loads: all in one folder.
 //
-//go:embed *.js checker.html messages.en.yaml
-var Files embed.FS
+//go:embed *.js checker.css
+var Assets embed.FS
+
+// Page is the page's part, a template named "checker", and its texts.
+//
+//go:embed checker.html messages.en.yaml
+var Page embed.FS

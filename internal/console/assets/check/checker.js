@@ -12,6 +12,9 @@ const maxShown = 1000;
 // shown is text of others', with what is not to be seen made visible.
 export const shown = (s) => String(s).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
 
+// classes are the items' by tone; .note is a box of the console's.
+const classes = { good: "good", bad: "bad", note: "note-step", unsupported: "note-step" };
+
 const element = (name, content, attributes = {}) => {
   const e = document.createElement(name);
   for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);
@@ -113,7 +116,7 @@ class Checker {
     if (report.error) return [this.heading("unchecked", "bad"), this.item("bad", this.say(`unchecked.${report.error.code}`, report.error.values), "p")];
     const list = [...(report.kind === "sealed" ? this.sealed(report) : this.bag(report)), ...this.problems(report)];
     const wrong = list.some((i) => i.className === "bad");
-    const content = [this.heading(report.kind, wrong ? "bad" : "good"), element("ul", list, { class: "steps" })];
+    const content = [this.heading(report.kind, wrong ? "bad" : "good"), element("ul", list, { class: "checks" })];
     if (report.kind === "bag" && files.has("receipts.jsonl")) content.push(...this.receipts(await checkReceipts(files, this.trust())));
     return content;
   }
@@ -152,15 +155,15 @@ class Checker {
     // The broken ones come first, so that the bound hides none of them behind others.
     const first = all.toSorted((a, b) => Number(a.valid) - Number(b.valid)).slice(0, maxShown);
     const list = first.map((r) => {
-      const [tone, text] = [r.valid ? "good" : "bad", this.say("line", r)];
-      return element("li", [element("details", [element("summary", [...this.mark(tone), text]), this.steps(r)])], { class: tone });
+      const [tone, text] = [outcome(r) === "unsupported" ? "note" : outcome(r), this.say("line", r)];
+      return element("li", [element("details", [element("summary", element("span", [...this.mark(tone), text], { class: classes[tone] })), this.steps(r)])]);
     });
-    return [this.heading("receipts", verdict, { n: all.length, bad, unsupported }), element("ul", list, { class: "receipts" })];
+    return [this.heading("receipts", verdict, { n: all.length, bad, unsupported }), element("ul", list, { class: "checks" })];
   }
 
   heading(what, how, values = {}) {
     const key = what === "unchecked" ? "verdict.unchecked" : `verdict.${what}-${how}`;
-    return element("h3", [...this.mark(how === "unsupported" ? "note" : how), this.say(key, values)], { class: how, "data-verdict": how });
+    return element("h3", [...this.mark(how === "unsupported" ? "note" : how), this.say(key, values)], { class: classes[how], "data-verdict": how });
   }
 
   steps(r) {
@@ -176,7 +179,7 @@ class Checker {
       item.dataset.code = code;
       list.push(item);
     }
-    return element("ol", list, { class: "steps" });
+    return element("ol", list, { class: "checks" });
   }
 
   // told are a step's values as people read them.
@@ -193,7 +196,7 @@ class Checker {
   }
 
   item(tone, text, name = "li") {
-    return element(name, [...this.mark(tone), text], { class: tone });
+    return element(name, [...this.mark(tone), text], { class: classes[tone] });
   }
 }
 

@@ -34,16 +34,16 @@ func messages(t *testing.T) map[string]string {
 func page(t *testing.T, key, policy string) *browser.Browser {
 	t.Helper()
 	words := messages(t)
-	parts, err := template.New("").Funcs(template.FuncMap{"t": func(key string) string { return words[key] }}).ParseFS(check.Files, "checker.html")
+	parts, err := template.New("").Funcs(template.FuncMap{"t": func(key string) string { return words[key] }}).ParseFS(check.Page, "checker.html")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	b.WriteString(`<!doctype html><html lang="en"><meta charset="utf-8"><title>Check</title><script type="module" src="/check/checker.js"></script><main>`)
+	b.WriteString(`<!doctype html><html lang="en"><meta charset="utf-8"><title>Check</title><meta name="viewport" content="width=device-width"><link rel="stylesheet" href="/style.css"><link rel="stylesheet" href="/check/checker.css"><script type="module" src="/check/checker.js"></script><main><h1>Check</h1><h2>Receipts</h2>`)
 	if err := parts.ExecuteTemplate(&b, "checker", map[string]any{"logKey": key, "policy": policy, "words": words}); err != nil {
 		t.Fatal(err)
 	}
-	br := open(t, map[string][]byte{"/page": b.Bytes()})
+	br := open(t, map[string][]byte{"/page": b.Bytes(), "/style.css": read(t, "../../page/assets/style.css")})
 	br.Open(strings.TrimSuffix(browser.Take(br, chromedp.Location()), "/") + "/page")
 	br.Do(chromedp.WaitReady(chromedp.CSS("[data-live]")))
 	return br
@@ -123,7 +123,7 @@ func TestChecker(t *testing.T) {
 	if got := result(b); !strings.Contains(got, "The key or the policy can’t be used") {
 		t.Errorf("with a key that is none: %s", got)
 	}
-	if asked := browser.Eval[[]string](b, `performance.getEntriesByType("resource").map((r) => r.name).filter((n) => !n.endsWith(".js"))`); len(asked) != 0 {
+	if asked := browser.Eval[[]string](b, `performance.getEntriesByType("resource").map((r) => r.name).filter((n) => !/\.(js|css)$/.test(n))`); len(asked) != 0 {
 		t.Errorf("while it checked, the page asked for %q", asked)
 	}
 }
@@ -165,6 +165,17 @@ func TestPackages(t *testing.T) {
 	}
 }
 
+// TestReach: nobody is kept out of the page with its results, on a telephone or a
+// desk, in light or dark.
+func TestReach(t *testing.T) {
+	_, opened := sealed(t)
+	opened["data/added"] = "x"
+	b := ours(t)
+	shows(t, b, "folder", lay(t, opened))
+	browser.Eval[bool](b, `(document.querySelectorAll("details").forEach((d) => (d.open = true)), true)`)
+	b.Inspect("checker")
+}
+
 // TestDropped drops a folder and a receipt onto the page, as from a file manager.
 func TestDropped(t *testing.T) {
 	_, opened := sealed(t)
@@ -204,11 +215,7 @@ func TestMessages(t *testing.T) {
 	}
 	sources := map[string]string{}
 	for _, name := range []string{"receipt.js", "note.js", "json.js", "merkle.js", "refusal.js", "package.js", "manifest.js", "checker.js", "checker.html"} {
-		b, err := fs.ReadFile(check.Files, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sources[name] = string(b)
+		sources[name] = string(read(t, name))
 	}
 	find := func(prefix, pattern string, names ...string) {
 		for _, name := range names {
@@ -251,12 +258,12 @@ func TestMessages(t *testing.T) {
 
 // TestAskNobody: no module can ask anybody, make code of text, or make markup of it.
 func TestAskNobody(t *testing.T) {
-	files, err := fs.Glob(check.Files, "*.js")
+	files, err := fs.Glob(check.Assets, "*.js")
 	if err != nil || len(files) < 8 {
 		t.Fatal(files, err)
 	}
 	for _, name := range files {
-		b, err := fs.ReadFile(check.Files, name)
+		b, err := fs.ReadFile(check.Assets, name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect
 func open(t *testing.T, more map[string][]byte) *browser.Browser {
 	t.Helper()
 	mux := http.NewServeMux()
-	mux.Handle("/check/", http.StripPrefix("/check/", http.FileServerFS(check.Files)))
+	mux.Handle("/check/", http.StripPrefix("/check/", http.FileServerFS(check.Assets)))
 	serve := func(path, kind string, body []byte) {
 		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", kind)
@@ -29,11 +29,7 @@ func open(t *testing.T, more map[string][]byte) *browser.Browser {
 	}
 	serve("/{$}", "text/html; charset=utf-8", []byte("<!doctype html><html lang=en><title>Check</title>"))
 	for path, body := range more {
-		kind := "application/octet-stream"
-		if path == "/page" {
-			kind = "text/html; charset=utf-8"
-		}
-		serve(path, kind, body)
+		serve(path, map[string]string{"/page": "text/html; charset=utf-8", "/style.css": "text/css"}[path], body)
 	}
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", policy)
