@@ -16,6 +16,7 @@ import (
 	"writ/internal/api"
 	"writ/internal/certs"
 	"writ/internal/config"
+	"writ/internal/console"
 	"writ/internal/console/public"
 	"writ/internal/gate"
 	"writ/internal/s3"
@@ -44,6 +45,7 @@ type Server struct {
 	ledger  *Ledger
 	office  *office
 	program *program
+	pages   *console.Console
 	index   *public.Index // of the public log, for its pages
 	bundles chan struct{} // holds a token for each bundle that is being made
 	certs   certs.Source  // nil with plaintext
@@ -195,11 +197,11 @@ func (s *Server) serve() (err error) {
 	if err != nil {
 		return fmt.Errorf("couldn't make the S3 front: %w", err)
 	}
-	pages, err := s.webPages()
+	handler, err := s.webPages()
 	if err != nil {
 		return err
 	}
-	s.web = &http.Server{Handler: pages, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, ErrorLog: quiet(s.log)}
+	s.web = &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, ErrorLog: quiet(s.log)}
 	s.metrics = &http.Server{Handler: s.metricsPages(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: quiet(s.log)}
 	s.follow()
 	s.background("s3", func() error { return s.front.Serve(s3Listener) })

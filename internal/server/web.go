@@ -28,11 +28,10 @@ func (s *Server) webPages() (http.Handler, error) {
 	mux.Handle(api.OfficePath, office)
 	mux.Handle(api.DeliveryPath, api.DeliveryHandler(s.office.docket))
 	mux.HandleFunc("GET /healthz", healthy)
-	pages, err := s.console(office)
-	if err != nil {
+	if s.pages, err = s.console(office); err != nil {
 		return nil, err
 	}
-	pages.Register(mux)
+	s.pages.Register(mux)
 	return headers(mux), nil
 }
 

@@ -237,7 +237,7 @@ func TestNotWithoutThePasskey(t *testing.T) {
 		"a made-up invitation":     {"/enrol/look", "code=writ_inv_" + strings.Repeat("A", 43), "", []int{403}},
 		"an invitation of nothing": {"/enrol/look", "code=", "", []int{403}},
 		"enrolling without right":  {"/enrol/options", "label=x", "", []int{401}},
-		"step-up of nobody":        {"/step-up/options", "", "", []int{303}},
+		"step-up of nobody":        {"/step-up/options", "", "", []int{401}},
 		"signing out of nothing":   {"/sign-out", "", "", []int{303}},
 	} {
 		if got := post(c.path, c.body, c.cookie); !slices.Contains(c.want, got.StatusCode) {

@@ -18,18 +18,8 @@ import (
 //go:embed templates messages
 var files embed.FS
 
-// signedIn is everybody with a session.
-func signedIn(do func(*page.Visit) error) func(*page.Visit) error {
-	return func(v *page.Visit) error {
-		if v.Visitor.Kind == page.Nobody {
-			return v.See("/sign-in?back=%2Fme", "")
-		}
-		return do(v)
-	}
-}
-
 // Room is the door's pages. Those of /me are for everybody who has signed in, of
-// whatever kind, and look so themselves.
+// whatever kind.
 func (d *Door) Room() page.Room {
 	get, post := http.MethodGet, http.MethodPost
 	return page.Room{Name: "door", Files: files, Routes: []page.Route{
@@ -43,12 +33,12 @@ func (d *Door) Room() page.Room {
 		{Method: post, Path: "/enrol/look", Name: "enrol-look", For: page.Public, Do: d.enrolLook},
 		{Method: post, Path: "/enrol/options", Name: "enrol-options", For: page.Public, Do: d.enrolOptions},
 		{Method: post, Path: "/enrol", Name: "enrol", For: page.Public, Do: d.enrol},
-		{Method: post, Path: "/step-up/options", Name: "step-up-options", For: page.Public, Do: signedIn(d.stepUpOptions)},
-		{Method: get, Path: "/me", Name: "me", For: page.Public, Do: signedIn(d.me)},
-		{Method: post, Path: "/me/passkeys/{passkey}/rename", Name: "passkey-rename", For: page.Public, Do: signedIn(d.rename)},
-		{Method: post, Path: "/me/passkeys/{passkey}/remove", Name: "passkey-remove", For: page.Public, Fresh: true, Do: signedIn(d.remove)},
-		{Method: post, Path: "/me/sessions/{session}/end", Name: "session-end", For: page.Public, Do: signedIn(d.end)},
-		{Method: post, Path: "/me/sessions/end", Name: "sessions-end", For: page.Public, Do: signedIn(d.endAll)},
+		{Method: post, Path: "/step-up/options", Name: "step-up-options", For: page.Known, Do: d.stepUpOptions},
+		{Method: get, Path: "/me", Name: "me", For: page.Known, Do: d.me},
+		{Method: post, Path: "/me/passkeys/{passkey}/rename", Name: "passkey-rename", For: page.Known, Do: d.rename},
+		{Method: post, Path: "/me/passkeys/{passkey}/remove", Name: "passkey-remove", For: page.Known, Fresh: true, Do: d.remove},
+		{Method: post, Path: "/me/sessions/{session}/end", Name: "session-end", For: page.Known, Do: d.end},
+		{Method: post, Path: "/me/sessions/end", Name: "sessions-end", For: page.Known, Do: d.endAll},
 	}}
 }
 
@@ -70,7 +60,7 @@ func problem(err error) error {
 	case errors.Is(err, signin.ErrCeremony):
 		return &api.Problem{Status: http.StatusConflict, Title: "Conflict", Code: "ceremony", Detail: "this took too long, or was done already", Hint: "begin again"}
 	case errors.Is(err, signin.ErrNoProvider):
-		return &api.Problem{Status: http.StatusServiceUnavailable, Title: "Service Unavailable", Code: "provider", Detail: "signing in through the organisation is not possible now", Hint: "use a passkey"}
+		return &api.Problem{Status: http.StatusConflict, Title: "Conflict", Code: "provider", Detail: "signing in through the organisation is not possible now", Hint: "use a passkey"}
 	case errors.Is(err, signin.ErrNoPasskey):
 		return &api.Problem{Status: http.StatusForbidden, Title: "Forbidden", Code: "no-passkey", Detail: "this takes a passkey, and you have none yet", Hint: "writ passkey invite makes an invitation for yourself"}
 	case errors.Is(err, staff.ErrNotFound):

@@ -20,14 +20,16 @@ const (
 
 // Audience says who may use a route.
 type Audience struct {
-	Anybody bool // also who is not signed in
-	Kind    Kind
-	Roles   []writ.Role // of staff: one of these; none: any of the staff
+	Anybody  bool // also who is not signed in
+	SignedIn bool // everybody who is, of whatever kind
+	Kind     Kind
+	Roles    []writ.Role // of staff: one of these; none: any of the staff
 }
 
 // Audiences that most routes have.
 var (
 	Public    = Audience{Anybody: true}
+	Known     = Audience{SignedIn: true}
 	Customers = Audience{Kind: Customer}
 	Officers  = Audience{Kind: Officer}
 	AllStaff  = Audience{Kind: Staff}
@@ -41,7 +43,7 @@ func (a Audience) Admits(v Visitor) bool {
 	if a.Anybody {
 		return true
 	}
-	if v.Kind != a.Kind || v.Kind == Nobody {
+	if v.Kind == Nobody || !a.SignedIn && v.Kind != a.Kind {
 		return false
 	}
 	return len(a.Roles) == 0 || slices.ContainsFunc(a.Roles, v.Has)
@@ -52,6 +54,8 @@ func (a Audience) String() string {
 	switch {
 	case a.Anybody:
 		return "anybody"
+	case a.SignedIn:
+		return "who is signed in"
 	case a.Kind != Staff:
 		return string(a.Kind)
 	case len(a.Roles) == 0:
