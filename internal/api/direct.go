@@ -10,10 +10,13 @@ import (
 	"writ/internal/staff"
 )
 
-// As says in a context who asks. The office believes it: only code of this
-// process can put it there, and it does so for who has signed in.
+type insideKey struct{}
+
+// As says in a context who asks: by a session, or by a token. Only code of this
+// process can put it there, and it does so for who has signed in; the office looks up
+// itself what that one may do now.
 func As(ctx context.Context, who staff.Identity) context.Context {
-	return context.WithValue(ctx, identityKey{}, who)
+	return context.WithValue(ctx, insideKey{}, who)
 }
 
 // Within is the desk of code of this process at a handler of the office: no

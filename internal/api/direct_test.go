@@ -41,9 +41,9 @@ func TestWithin(t *testing.T) {
 	_, err = desk.Case(h.Ctx, string(c.Case))
 	isCode(t, err, http.StatusUnauthorized, "token")
 	_, err = desk.Case(api.As(h.Ctx, staff.Identity{}), string(c.Case))
-	isCode(t, err, http.StatusForbidden, "role")
+	isCode(t, err, http.StatusUnauthorized, "session")
 	_, err = desk.Case(api.As(h.Ctx, staff.Identity{Person: "mira.lindqvist"}), string(c.Case))
-	isCode(t, err, http.StatusForbidden, "role")
+	isCode(t, err, http.StatusUnauthorized, "session")
 }
 
 // TestWithinStops: a reader that goes away stops the handler, and a handler that

@@ -275,7 +275,7 @@ func (h office) customerFor(ctx context.Context, name, act string) (writ.Custome
 	if err != nil {
 		return "", err
 	}
-	return c.ID, h.Staff.Append(ctx, staff.Entry{Who: who.Person, By: "token " + who.Token, Act: act, Object: string(c.ID), Addr: who.Addr})
+	return c.ID, h.Staff.Append(ctx, staff.Entry{Who: who.Person, By: who.By(), Act: act, Object: string(c.ID), Addr: who.Addr})
 }
 
 func (h office) contacts(ctx context.Context, id writ.CustomerID, secrets map[string]string) ([]CustomerContact, error) {

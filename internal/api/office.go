@@ -21,6 +21,7 @@ import (
 	"writ/internal/gate"
 	"writ/internal/law"
 	"writ/internal/notice"
+	"writ/internal/signin"
 	"writ/internal/staff"
 	"writ/internal/vault"
 )
@@ -35,6 +36,7 @@ type Office struct {
 	Law     *law.Law
 	Gate    *gate.Gate
 	Vault   *vault.Vault
+	Signin  *signin.Signin // nil: nobody signs in at a browser here
 	Version string
 	Now     func() time.Time
 	Log     *slog.Logger // nil is silence
@@ -70,6 +72,7 @@ func OfficeHandler(o Office) http.Handler {
 	h.authorities(a)
 	h.notices(a)
 	h.reports(a)
+	h.signin(a)
 	describePowers(a.OpenAPI())
 	return patient(h.authenticated(mux))
 }
@@ -111,12 +114,11 @@ func (h office) authenticated(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		who, known := r.Context().Value(identityKey{}).(staff.Identity)
-		var err error
-		if !known {
-			who, err = h.identify(r)
-		}
+		who, err := h.identify(r)
 		switch {
+		case errors.Is(err, staff.ErrSession):
+			refuse(w, problem(err))
+			return
 		case errors.Is(err, staff.ErrToken), errors.Is(err, errNoToken), errors.Is(err, staff.ErrBootstrap):
 			refuse(w, &Problem{
 				Status: http.StatusUnauthorized, Title: "Unauthorized", Code: "token", Detail: "this takes a valid API token",
@@ -136,6 +138,12 @@ func (h office) authenticated(next http.Handler) http.Handler {
 }
 
 func (h office) identify(r *http.Request) (staff.Identity, error) {
+	// Only code of this process can say who asks without a token, and it is
+	// believed no more than the records: a session or token that ended since, or
+	// that is another's, is nobody's.
+	if who, inside := r.Context().Value(insideKey{}).(staff.Identity); inside {
+		return h.Staff.Renew(r.Context(), who)
+	}
 	header := r.Header.Get("Authorization")
 	token, bearer := strings.CutPrefix(header, "Bearer ")
 	account, onSocket := r.Context().Value(peerKey{}).(string)
@@ -181,7 +189,7 @@ func identity(ctx context.Context) staff.Identity {
 // actor is who asks, as the docket sees it.
 func actor(ctx context.Context) docket.Actor {
 	who := identity(ctx)
-	a := docket.Actor{Person: who.Person, Via: "api", Token: who.Token, Addr: who.Addr}
+	a := docket.Actor{Person: who.Person, Via: "api", Token: who.Token, Session: who.Session, Addr: who.Addr}
 	for _, r := range who.Roles {
 		a.Roles = append(a.Roles, r.Role)
 		if r.For != "" {
@@ -191,7 +199,10 @@ func actor(ctx context.Context) docket.Actor {
 			a.For[r.Role] = r.For
 		}
 	}
-	if who.Token == "" {
+	switch {
+	case who.Session != "":
+		a.Via = "console"
+	case who.Token == "":
 		a.Via = "socket " + who.Account
 	}
 	return a

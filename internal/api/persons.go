@@ -159,7 +159,7 @@ func (h office) persons(a huma.API) {
 	huma.Register(a, huma.Operation{OperationID: "whoami", Method: http.MethodGet, Path: "/api/v1/me", Summary: "Who the token is, and what it may do"},
 		func(ctx context.Context, _ *none) (*output[Me], error) {
 			who := identity(ctx)
-			me := Me{Person: who.Person, Token: who.Token, Account: who.Account, Roles: []writ.Role{}}
+			me := Me{Person: who.Person, Token: who.Token, Session: who.Session, Fresh: who.Fresh, Account: who.Account, Roles: []writ.Role{}}
 			for _, r := range who.Roles {
 				me.Roles = append(me.Roles, r.Role)
 			}
@@ -253,11 +253,13 @@ func (h office) persons(a huma.API) {
 		})
 }
 
-// Me is who a token is.
+// Me is who asks.
 type Me struct {
 	Person  writ.Person `json:"person,omitempty"`
 	Roles   []writ.Role `json:"roles"`
 	Token   string      `json:"token,omitempty"`
+	Session string      `json:"session,omitempty" doc:"of a browser"`
+	Fresh   time.Time   `json:"fresh,omitzero" doc:"when the session was last verified by passkey"`
 	Account string      `json:"account,omitempty"`
 }
 

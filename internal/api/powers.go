@@ -12,13 +12,14 @@ import (
 )
 
 var (
-	inCases  = []writ.Role{writ.RoleIntake, writ.RoleCounsel, writ.RoleCustodian, writ.RoleProduction}
-	entry    = []writ.Role{writ.RoleIntake, writ.RoleCounsel}
-	counsel  = []writ.Role{writ.RoleCounsel}
-	signers  = []writ.Role{writ.RoleCustodian}
-	packers  = []writ.Role{writ.RoleProduction}
-	keepers  = []writ.Role{writ.RoleOperator}
-	watchers = []writ.Role{writ.RoleOperator, writ.RoleAuditor}
+	inCases    = []writ.Role{writ.RoleIntake, writ.RoleCounsel, writ.RoleCustodian, writ.RoleProduction}
+	entry      = []writ.Role{writ.RoleIntake, writ.RoleCounsel}
+	counsel    = []writ.Role{writ.RoleCounsel}
+	signers    = []writ.Role{writ.RoleCustodian}
+	packers    = []writ.Role{writ.RoleProduction}
+	keepers    = []writ.Role{writ.RoleOperator}
+	watchers   = []writ.Role{writ.RoleOperator, writ.RoleAuditor}
+	confirmers = []writ.Role{writ.RoleOperator, writ.RoleIntake, writ.RoleCounsel}
 	// anybody is every valid token: the room behind it tells its own from others,
 	// such as a person's own tokens.
 	anybody = []writ.Role{}
@@ -56,7 +57,22 @@ var powers = map[string][]writ.Role{
 	"notices": inCases, "notice": inCases, "cancel-notice": counsel, "give-up-notice": counsel, "readdress-notice": counsel,
 	"contacts": keepers, "set-contacts": keepers, "inbox": keepers, "read-inbox": keepers,
 
+	// Whose passkeys and sessions they are, the room behind tells.
+	"invite": anybody, "passkeys": anybody, "waiting-passkeys": confirmers, "rename-passkey": anybody, "remove-passkey": anybody,
+	"confirm-passkey": confirmers, "decline-passkey": confirmers, "sessions": anybody, "revoke-session": anybody, "revoke-sessions": anybody,
+
 	"report": append(slices.Clone(inCases), writ.RoleAuditor), "publish-report": {writ.RoleCounsel, writ.RoleAuditor},
+}
+
+// fresh are the operations that approve, open, hand out or let somebody in: from a
+// session of a browser they take a verification by passkey that is at most
+// [staff.FreshFor] old. A token needs none: it is not left open on a desk.
+var fresh = map[string]bool{
+	"approve-case": true, "determine-case": true, "second-case": true, "sign-case": true, "waive-case": true, "set-custodians": true,
+	"produce": true, "deliver": true, "publish-report": true,
+	"confirm-role": true, "issue-token": true, "register-token": true, "confirm-token": true,
+	"verify-call-backs": true, "verify-keys": true, "resume-authority": true, "set-contacts": true, "readdress-notice": true,
+	"invite": true, "confirm-passkey": true,
 }
 
 // permitted lets an operation go on for who holds a role that it takes. The
@@ -66,6 +82,12 @@ func (h office) permitted(hc huma.Context, next func(huma.Context)) {
 	_, w := humago.Unwrap(hc)
 	if roles, known := powers[name]; !known || len(roles) > 0 {
 		if err := h.Staff.Require(hc.Context(), identity(hc.Context()), name, object(hc), roles...); err != nil {
+			refuse(w, problem(err))
+			return
+		}
+	}
+	if fresh[name] {
+		if err := h.Staff.RequireFresh(hc.Context(), identity(hc.Context()), name, object(hc)); err != nil {
 			refuse(w, problem(err))
 			return
 		}
@@ -103,6 +125,9 @@ func describePowers(d *huma.OpenAPI) {
 			op.Description = "Any valid token."
 			if roles := powers[op.OperationID]; len(roles) > 0 {
 				op.Description = "Takes one of the roles: " + joined(roles) + "."
+			}
+			if fresh[op.OperationID] {
+				op.Description += " At a browser it takes a fresh verification by passkey."
 			}
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"writ/internal/policy"
 	"writ/internal/report"
 	"writ/internal/seal"
+	"writ/internal/signin"
 	"writ/internal/staff"
 	"writ/internal/vault"
 )
@@ -58,6 +59,11 @@ var kinds = []struct {
 	{vault.ErrNoSpace, http.StatusInsufficientStorage, "no-space", "make room on the disk; nothing was lost"},
 	{gate.ErrNoSpace, http.StatusInsufficientStorage, "no-space", "make room on the disk; nothing was lost"},
 	{staff.ErrToken, http.StatusUnauthorized, "token", "writ token issue makes one"},
+	{staff.ErrSession, http.StatusUnauthorized, "session", "sign in again"},
+	{staff.ErrFresh, http.StatusForbidden, "step-up", "verify with your passkey, then repeat it"},
+	{signin.ErrFingerprint, http.StatusConflict, "fingerprint", "ask its owner to read it out again; after five that are wrong the passkey is dropped"},
+	{signin.ErrLast, http.StatusConflict, "last-passkey", "add another passkey first, or make a token"},
+	{errNoSignin, http.StatusConflict, "no-signin", "set console.origin, and start the server again"},
 	{staff.ErrRole, http.StatusForbidden, "role", "writ staff list shows who holds which role"},
 	{staff.ErrAlone, http.StatusForbidden, "separation", "another person must do this"},
 	{staff.ErrLastOperators, http.StatusConflict, "operators", ""},

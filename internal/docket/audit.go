@@ -13,7 +13,10 @@ import (
 // person sees is in it before they see it.
 func (d *Docket) audit(ctx context.Context, who Actor, act, object string, refusal error) error {
 	e := staff.Entry{Who: who.Person, By: "token " + who.Token, Act: act, Object: object, Outcome: staff.Done, Addr: who.Addr}
-	if who.Token == "" {
+	switch {
+	case who.Session != "":
+		e.By = "session " + who.Session
+	case who.Token == "":
 		e.By = who.Via
 	}
 	if refusal != nil {

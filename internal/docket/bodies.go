@@ -21,7 +21,7 @@ const (
 type received struct {
 	Demand Demand `json:"demand"`
 	Mark   Mark   `json:"mark,omitempty"`
-	Via    string `json:"via"` // "api", "cli", "import"
+	Via    string `json:"via"` // "api", "cli", "import", "console"
 }
 
 // Amendment corrects a demand, with the reason.

@@ -135,12 +135,13 @@ func (d *Docket) now() time.Time { return d.Now().UTC().Truncate(time.Microsecon
 // Actor is who moves a case. Who they are was made sure before: by an API
 // token, or by whoever else calls.
 type Actor struct {
-	Person writ.Person
-	Roles  []writ.Role               // held now
-	For    map[writ.Role]writ.Person // in which roles it stands for whom, as a deputy
-	Via    string                    // "api", "cli", "import"
-	Token  string                    // id of the token
-	Addr   netip.Addr
+	Person  writ.Person
+	Roles   []writ.Role               // held now
+	For     map[writ.Role]writ.Person // in which roles it stands for whom, as a deputy
+	Via     string                    // "api", "cli", "import", "console"
+	Token   string                    // id of the token
+	Session string                    // public id of a browser's session
+	Addr    netip.Addr
 }
 
 // as chooses the role in which the actor makes a move, of those that may: the

@@ -14,6 +14,7 @@ import (
 	"writ/internal/records"
 	"writ/internal/signin/signintest"
 	"writ/internal/staff"
+	"writ/internal/vault"
 )
 
 // The cast: two operators, intake, counsel, and a customer's and an authority's
@@ -93,7 +94,7 @@ func (r *rig) restart() {
 		Records: r.store, Staff: r.staff, Name: "Fjordhost", RPID: domain, Origins: []string{origin}, OIDC: r.oidc, Now: r.clock.now,
 		Customer: func(_ context.Context, id writ.CustomerID) error {
 			if id != clinic || r.shredded {
-				return errors.New("no such customer")
+				return vault.ErrNoCustomer
 			}
 			return nil
 		},

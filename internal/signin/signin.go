@@ -18,6 +18,7 @@ import (
 	"writ/internal/records"
 	"writ/internal/staff"
 	"writ/internal/throttle"
+	"writ/internal/vault"
 )
 
 // Errors that callers tell apart, beside those of the staff's room
@@ -65,8 +66,8 @@ type Config struct {
 	Now     func() time.Time
 	Log     *slog.Logger // nil is silence
 
-	// Customer says whether a customer is there: an error for one that isn't, or
-	// was shredded.
+	// Customer says whether a customer is there: [vault.ErrNoCustomer],
+	// [vault.ErrShredded]. See [Customers].
 	Customer func(context.Context, writ.CustomerID) error
 }
 
@@ -174,11 +175,12 @@ func (s *Signin) stands(ctx context.Context, r records.Reader, a Account) (gone 
 		}
 		return "", nil
 	}
-	if err := s.Customer(ctx, a.Customer); err != nil {
-		s.Log.Debug("a customer's user is refused", "customer", string(a.Customer))
+	switch err := s.Customer(ctx, a.Customer); {
+	case errors.Is(err, vault.ErrNoCustomer), errors.Is(err, vault.ErrShredded):
 		return "the customer is not there, or was shredded", nil
+	default:
+		return "", err
 	}
-	return "", nil
 }
 
 // Actor is who asks for a change of who may sign in: a person of the staff (or the
@@ -335,3 +337,19 @@ func (s *Signin) refuse(ctx context.Context, act string, a Account, object, why 
 
 // clean makes an address comparable.
 func clean(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
+
+// Customers says for [Config] whether a customer of the vault is there.
+func Customers(v *vault.Vault) func(context.Context, writ.CustomerID) error {
+	return func(ctx context.Context, id writ.CustomerID) error {
+		c, err := v.Customer(ctx, string(id))
+		switch {
+		case err != nil:
+			return err
+		case c.ID != id: // a customer may be named like another's id
+			return vault.ErrNoCustomer
+		case !c.Shredded.IsZero():
+			return vault.ErrShredded
+		}
+		return nil
+	}
+}

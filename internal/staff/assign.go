@@ -131,7 +131,7 @@ func (s *Staff) checkPrincipal(ctx context.Context, tx records.Reader, p Proposa
 // name is who it was, where it is kept beside what they did.
 func (i Identity) name() string {
 	if i.Person == "" {
-		return i.by()
+		return i.By()
 	}
 	return string(i.Person)
 }

@@ -185,7 +185,7 @@ func (s *Staff) EraseAudit(ctx context.Context, by Identity, class Class, before
 		return 0, err
 	}
 	if err := s.Append(ctx, Entry{
-		Who: by.Person, By: by.by(), Act: "audit.erase", Object: string(class), Addr: by.Addr,
+		Who: by.Person, By: by.By(), Act: "audit.erase", Object: string(class), Addr: by.Addr,
 		Why:         fmt.Sprintf("%d entries from before %s", len(doomed), before.UTC().Format(time.RFC3339)),
 		ErasedClass: class, ErasedThrough: end - 1, ErasedCount: len(doomed),
 	}); err != nil {

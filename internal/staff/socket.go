@@ -59,7 +59,7 @@ func (s *Staff) endBootstrap(ctx context.Context, tx records.Tx, by Identity, no
 		return err
 	}
 	tx.Put(key(tagBootstrap), nil)
-	return s.AppendTx(ctx, tx, Entry{By: by.by(), Act: "bootstrap.end", Why: "two operators can sign in: the socket gives no rights any more", Addr: by.Addr})
+	return s.AppendTx(ctx, tx, Entry{By: by.By(), Act: "bootstrap.end", Why: "two operators can sign in: the socket gives no rights any more", Addr: by.Addr})
 }
 
 // ableOperators counts the operators who have a passkey, or a token in force for

@@ -79,8 +79,8 @@ func (i Identity) Has(role writ.Role) bool {
 	return slices.ContainsFunc(i.Roles, func(h Held) bool { return h.Role == role })
 }
 
-// by is what the audit trail says of how somebody came in.
-func (i Identity) by() string {
+// By is what the audit trail says of how somebody came in.
+func (i Identity) By() string {
 	switch {
 	case i.Session != "":
 		return "session " + i.Session
@@ -122,7 +122,7 @@ func (s *Staff) change(ctx context.Context, by Identity, a *act, fn func(tx reco
 		if socket != "" {
 			why = socket + ": " + why
 		}
-		return s.AppendTx(ctx, tx, Entry{Who: by.Person, By: by.by(), Act: a.name, Object: a.object, Why: why, Addr: by.Addr})
+		return s.AppendTx(ctx, tx, Entry{Who: by.Person, By: by.By(), Act: a.name, Object: a.object, Why: why, Addr: by.Addr})
 	})
 	if isRefusal(err) {
 		return errors.Join(err, s.Refuse(ctx, by, a.name, a.object, reason(err)))
@@ -223,7 +223,7 @@ func reason(err error) string {
 
 // Refuse writes down that somebody was refused an act.
 func (s *Staff) Refuse(ctx context.Context, by Identity, name, object, why string) error {
-	return s.Append(ctx, Entry{Who: by.Person, By: by.by(), Act: name, Object: object, Outcome: Refused, Why: why, Addr: by.Addr})
+	return s.Append(ctx, Entry{Who: by.Person, By: by.By(), Act: name, Object: object, Outcome: Refused, Why: why, Addr: by.Addr})
 }
 
 func get(ctx context.Context, r records.Reader, k []byte, what string, to any) error {

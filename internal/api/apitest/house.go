@@ -39,9 +39,16 @@ import (
 	"writ/internal/notice"
 	"writ/internal/policy"
 	"writ/internal/records"
+	"writ/internal/signin"
 	"writ/internal/staff"
 	"writ/internal/vault"
 	"writ/packs"
+)
+
+// Where the house's console is, for passkeys.
+const (
+	Domain = "writ.fjordhost.example"
+	Origin = "https://writ.fjordhost.example:9444"
 )
 
 // House is an office over real rooms. Gate and packages are on the disk, the rest
@@ -141,6 +148,10 @@ func (h *House) open() {
 	letters, err := letter.Load()
 	h.Must(err)
 	h.Staff, err = staff.New(h.Store, h.Now)
+	h.Must(err)
+	h.Signin, err = signin.New(h.Ctx, signin.Config{
+		Records: h.Store, Staff: h.Staff, Name: "Fjordhost", RPID: Domain, Origins: []string{Origin}, Now: h.Now, Customer: signin.Customers(h.Vault),
+	})
 	h.Must(err)
 	hook := func(accepted bool) notice.Hook {
 		return func(ctx context.Context, tx records.Tx, m notice.Message, d notice.Delivery) error {
