@@ -102,6 +102,11 @@ func (s *seat) token() (string, error) {
 	return readToken(s.tokenFile)
 }
 
+// anonymous says whether whoever asks has nothing but the server's own machine.
+func (s *seat) anonymous() bool {
+	return s.server == "" && s.tokenFile == "" && os.Getenv(tokenEnv) == ""
+}
+
 // readToken reads a file that holds a token, if nobody else can read it.
 func readToken(name string) (string, error) {
 	info, err := os.Stat(name)

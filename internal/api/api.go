@@ -25,6 +25,7 @@ import (
 
 	"writ/internal/folder"
 	"writ/internal/gate"
+	"writ/internal/signin"
 	"writ/internal/vault"
 )
 
@@ -36,7 +37,8 @@ type Rooms struct {
 	Version string // of the program
 	// Server tells about the running server; nil when none is running.
 	Server func() Server
-	Ledger LedgerRoom // nil when no server is running
+	Ledger LedgerRoom     // nil when no server is running
+	Signin *signin.Signin // nil when no server is running
 	Now    func() time.Time
 	Log    *slog.Logger
 }
@@ -53,6 +55,7 @@ func Handler(rooms Rooms) http.Handler {
 	h := handlers{rooms}
 	h.server(a)
 	h.customers(a)
+	h.users(a)
 	h.credentials(a)
 	h.buckets(a)
 	h.journal(a)

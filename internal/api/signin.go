@@ -265,3 +265,33 @@ func passkeysFor(who staff.Identity, all []signin.Passkey) []AccountPasskey {
 	}
 	return out
 }
+
+// users is the part of the administration that brings a customer's first user: who has
+// the socket has the machine, and the customer sees who invited.
+func (h handlers) users(a huma.API) {
+	huma.Register(a, huma.Operation{OperationID: "invite-user", Method: http.MethodPost, Path: "/v1/customers/{customer}/invitations", Summary: "Invite a customer's first user to enrol a passkey; the secret is told once", DefaultStatus: http.StatusCreated},
+		func(ctx context.Context, in *struct {
+			CustomerPath
+			Body struct {
+				Name    string `json:"name" maxLength:"64"`
+				Recover bool   `json:"recover,omitempty"`
+			}
+		}) (*output[Invited], error) {
+			if h.Signin == nil {
+				return nil, problem(errNoSignin)
+			}
+			c, err := h.Vault.Customer(ctx, in.Customer)
+			if err != nil {
+				return nil, problem(err)
+			}
+			account := signin.Account{Kind: signin.KindCustomer, Customer: c.ID, Name: in.Body.Name}
+			inv, err := h.Signin.Invite(ctx, signin.Machine(who(ctx)), account, in.Body.Recover)
+			return answer(Invited{account.ID(), inv.Secret, inv.Expires, inv.Waits}, err)
+		})
+}
+
+// InviteUser invites a customer's first user.
+func (c *Client) InviteUser(ctx context.Context, customer, name string, recovers bool) (inv Invited, err error) {
+	err = c.do(ctx, http.MethodPost, "/v1/customers/"+segment(customer)+"/invitations", map[string]any{"name": name, "recover": recovers}, &inv)
+	return inv, err
+}

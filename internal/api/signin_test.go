@@ -245,4 +245,3 @@ func TestNoSignin(t *testing.T) {
 	}
 	isCode(t, desk.Do(api.As(h.Ctx, who), "POST", "invitations", api.InviteInput{Person: "noor.adeyemi"}, nil), 409, "no-signin")
 }
-

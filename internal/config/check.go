@@ -41,8 +41,8 @@ func (l *loader) whole(c *Config) {
 	if o := c.Console.OIDC; (o.Issuer == "") != (o.Client == "") {
 		l.fail(l.place("oidc.issuer", "oidc.client"), "oidc.issuer and oidc.client go together", "")
 	}
-	if !c.Plaintext && strings.HasPrefix(c.Console.URL, "http:") {
-		l.fail(l.place("console.url"), "console.url is plain HTTP, and the web listener is not", "leave it out, or begin it with https://")
+	if !c.Plaintext && strings.HasPrefix(c.Console.Origin, "http:") {
+		l.fail(l.place("console.origin"), "console.origin is plain HTTP, and the web listener is not", "leave it out, or begin it with https://")
 	}
 	if c.Docket.Delivery != "" && c.Plaintext {
 		l.fail(l.place("docket.delivery"), "docket.delivery is refused with plaintext: a client's certificate takes TLS", "")

@@ -41,8 +41,8 @@ type Config struct {
 
 // Console is how people come to the web pages.
 type Console struct {
-	URL  string // as browsers see it; "" for one that follows from the web listener
-	OIDC OIDC
+	Origin string // as browsers see it; "" for one that follows from the web listener
+	OIDC   OIDC
 }
 
 // OIDC is the identity provider by which staff may sign in.
@@ -165,7 +165,7 @@ var settings = []Setting{
 	{"key_ttl", "DURATION", "how long an opened key of a customer stays in memory", "10m", duration(time.Second, 24*time.Hour, func(c *Config) *time.Duration { return &c.KeyTTL })},
 	{"drain", "DURATION", "how long running requests may take to end when the server stops", "30s", duration(0, time.Hour, func(c *Config) *time.Duration { return &c.Drain })},
 	{"plaintext", "BOOL", "serve without TLS, for a proxy on this machine; refused on anything but loopback", "false", boolean(func(c *Config) *bool { return &c.Plaintext })},
-	{"console.url", "URL", "the web pages' address as browsers see it (https://console.example.net); passkeys are bound to its name and lost with another; else the first of tls.domains, or localhost", "", consoleURL},
+	{"console.origin", "URL", "the web pages' address as browsers see it (https://console.example.net); passkeys are bound to its name and lost with another; else the first of tls.domains, or localhost", "", consoleOrigin},
 	{"oidc.issuer", "URL", "an identity provider (OpenID Connect) by which staff may sign in; what approves takes a passkey nevertheless", "", httpURL(func(c *Config) *string { return &c.Console.OIDC.Issuer })},
 	{"oidc.client", "NAME", "the server's client id there", "", text(func(c *Config) *string { return &c.Console.OIDC.Client })},
 	{"oidc.secret_file", "FILE", "file with the client's secret, readable by its owner only; none for a public client", "", text(func(c *Config) *string { return &c.Console.OIDC.SecretFile })},
@@ -307,8 +307,8 @@ func endpoint(c *Config, v string) error {
 	return nil
 }
 
-// consoleURL takes what browsers bind passkeys to: a name, with a port or none.
-func consoleURL(c *Config, v string) error {
+// consoleOrigin takes what browsers bind passkeys to: a name, with a port or none.
+func consoleOrigin(c *Config, v string) error {
 	if v == "" {
 		return nil
 	}
@@ -322,7 +322,7 @@ func consoleURL(c *Config, v string) error {
 	if u.Scheme == "http" && u.Hostname() != "localhost" {
 		return fmt.Errorf("%q is plain HTTP, which is for localhost alone", v)
 	}
-	c.Console.URL = u.Scheme + "://" + strings.ToLower(u.Host)
+	c.Console.Origin = u.Scheme + "://" + strings.ToLower(u.Host)
 	return nil
 }
 

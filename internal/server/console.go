@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"writ"
 	"writ/internal/api"
 	"writ/internal/console"
 	"writ/internal/console/door"
@@ -27,14 +26,11 @@ func (s *Server) openSignin(ctx context.Context) (err error) {
 	origin := s.consoleURL()
 	u, err := url.Parse(origin)
 	if err != nil {
-		return fmt.Errorf("couldn't read console.url: %w", err)
+		return fmt.Errorf("couldn't read console.origin: %w", err)
 	}
 	c := signin.Config{
 		Records: s.rooms.Records, Staff: s.office.staff, Name: s.cfg.Provider.Name, RPID: u.Hostname(), Origins: []string{origin}, Now: s.rooms.now, Log: s.log,
-		Customer: func(ctx context.Context, id writ.CustomerID) error {
-			_, err := s.rooms.Vault.Customer(ctx, string(id))
-			return err
-		},
+		Customer: signin.Customers(s.rooms.Vault),
 	}
 	if c.OIDC, err = s.provider(origin); err != nil {
 		return err
@@ -58,8 +54,8 @@ func (s *Server) consoleURL() string {
 		return scheme + "://" + net.JoinHostPort(host, port)
 	}
 	switch {
-	case s.cfg.Console.URL != "":
-		return s.cfg.Console.URL
+	case s.cfg.Console.Origin != "":
+		return s.cfg.Console.Origin
 	case s.cfg.Plaintext:
 		return at("http", "localhost", "80")
 	case len(s.cfg.TLS.Domains) > 0: // ACME takes port 443

@@ -226,7 +226,7 @@ func (o *office) close() {
 func (s *Server) officeHandler() http.Handler {
 	o := s.office
 	return api.OfficeHandler(api.Office{
-		Docket: o.docket, Staff: o.staff, Notices: o.notices, Law: o.law, Gate: s.rooms.Gate, Vault: s.rooms.Vault,
+		Docket: o.docket, Staff: o.staff, Notices: o.notices, Law: o.law, Gate: s.rooms.Gate, Vault: s.rooms.Vault, Signin: o.signin,
 		Version: s.version, Now: s.rooms.now, Log: s.log,
 	})
 }
@@ -235,7 +235,9 @@ func (s *Server) officeHandler() http.Handler {
 // office: a person's token says there who asks.
 func (s *Server) serveAdministration() (err error) {
 	mux := http.NewServeMux()
-	mux.Handle("/", api.Handler(s.rooms.Administration(s.version, s.Status, s.ledger)))
+	rooms := s.rooms.Administration(s.version, s.Status, s.ledger)
+	rooms.Signin = s.office.signin
+	mux.Handle("/", api.Handler(rooms))
 	mux.Handle(api.OfficePath, s.officeHandler())
 	s.admin, err = api.Serve(s.rooms.Folder, mux)
 	return err
