@@ -144,6 +144,13 @@ func TestPolicyHistory(t *testing.T) {
 // is let go when nobody follows the log any more.
 func TestLive(t *testing.T) {
 	h := open(t)
+	req, err := http.NewRequestWithContext(t.Context(), "HEAD", h.Server.URL+"/ledger/live", nil)
+	must(t, err)
+	got, err := h.client().Do(req)
+	must(t, err)
+	if got.Body.Close(); got.StatusCode != 200 {
+		t.Errorf("its head: %d", got.StatusCode)
+	}
 	resp := h.stream(t)
 	defer resp.Body.Close()
 	lines := bufio.NewScanner(resp.Body)

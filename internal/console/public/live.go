@@ -36,6 +36,9 @@ func (p *pages) live(v *page.Visit) error {
 	h := v.W.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
+	if v.R.Method == http.MethodHead {
+		return nil
+	}
 	end, pulse := time.NewTimer(streamLife), time.NewTicker(streamPulse)
 	defer end.Stop()
 	defer pulse.Stop()
