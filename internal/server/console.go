@@ -116,18 +116,24 @@ func (s *Server) console(office http.Handler) (*console.Console, error) {
 	}
 	s.index = public.NewIndex(s.ledger.Log)
 	d := &door.Door{Signin: s.office.signin, Staff: s.office.staff, Named: s.accountName, Within: s.within, URL: s.consoleURL(), Plain: s.cfg.Plaintext, Log: s.log}
+	rooms, err := s.consoleRooms(d, api.Within(office))
+	if err != nil {
+		return nil, err
+	}
 	return console.New(console.Config{
 		Operator: s.cfg.Provider.Name, Version: s.version, Zone: zone, Names: s.office.letters, Guard: d, Plain: s.cfg.Plaintext, Now: s.rooms.now, Log: s.log,
-		Rooms: s.consoleRooms(d, api.Within(office)),
+		Rooms: rooms,
 	})
 }
 
 // consoleRooms are the pages of each person.
-func (s *Server) consoleRooms(d *door.Door, desk *api.Desk) []page.Room {
-	return []page.Room{
-		d.Room(),
-		public.Room(public.Rooms{Server: openly{s}, Log: s.ledger.Log, Index: s.index}),
+func (s *Server) consoleRooms(d *door.Door, desk *api.Desk) ([]page.Room, error) {
+	open := public.Rooms{Server: openly{s}, Log: s.ledger.Log, Index: s.index}
+	checker, err := public.CheckRoom(open)
+	if err != nil {
+		return nil, err
 	}
+	return []page.Room{d.Room(), public.Room(open), checker}, nil
 }
 
 // accountName is how an account is shown to its owner.

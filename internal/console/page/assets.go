@@ -33,22 +33,26 @@ type asset struct {
 	plain, packed []byte // packed: gzip; nil where that is no shorter
 }
 
-func openAssets(more ...fs.FS) (*assets, error) {
+func openAssets(rooms []Room) (*assets, error) {
 	a := &assets{files: map[string]asset{}}
 	sum := sha256.New()
 	root, err := fs.Sub(assetFiles, "assets")
 	if err != nil {
 		return nil, err
 	}
-	for _, from := range append([]fs.FS{root}, more...) {
-		err := fs.WalkDir(from, ".", func(name string, d fs.DirEntry, err error) error {
+	for _, room := range append([]Room{{Assets: root}}, rooms...) {
+		if room.Assets == nil {
+			continue
+		}
+		err := fs.WalkDir(room.Assets, ".", func(name string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err
 			}
-			b, err := fs.ReadFile(from, name)
+			b, err := fs.ReadFile(room.Assets, name)
 			if err != nil {
 				return err
 			}
+			name = path.Join(room.Name, name)
 			fmt.Fprintf(sum, "%s %d\n", name, len(b))
 			sum.Write(b)
 			return a.add(name, b)

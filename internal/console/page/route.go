@@ -96,6 +96,7 @@ type Entry struct {
 type Room struct {
 	Name   string // folder of the room
 	Files  Files
+	Assets Files // scripts and styles of its own, served under the room's name; nil for none
 	Routes []Route
 	Menu   []Entry
 }

@@ -61,7 +61,7 @@ func New(cfg Config) (*Site, error) {
 		s.cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	var err error
-	if s.assets, err = openAssets(); err != nil {
+	if s.assets, err = openAssets(cfg.Rooms); err != nil {
 		return nil, err
 	}
 	all := append([]Room{{Name: "page", Files: own}}, cfg.Rooms...)

@@ -20,7 +20,7 @@ func TestInABrowser(t *testing.T) {
 	h.dress()
 	b := browser.New(t, h.Server.Certificate())
 	for path, name := range map[string]string{
-		"/": "front", "/ledger": "ledger", "/ledger/0": "statement", "/policy": "policy", "/custody": "custody", "/releases": "releases", "/data-map": "map",
+		"/": "front", "/ledger": "ledger", "/policy": "policy", "/check": "check", "/data-map": "map",
 		"/reports": "reports", "/reports/" + report.Digest: "report",
 	} {
 		b.Open(h.Server.URL + path)
@@ -33,6 +33,24 @@ func TestInABrowser(t *testing.T) {
 	until(t, "a line that tells of a new head", func() bool { return strings.HasPrefix(line(), "Now published") })
 	before := line()
 	until(t, "the next", func() bool { return line() != before })
+
+	// The receipt of a statement, as this server gives it, holds in the page that
+	// checks; with one byte changed it does not.
+	for verdict, change := range map[string]string{"good": "text", "bad": `text.replace("index 0", "index 1")`} {
+		b.Open(h.Server.URL + "/check")
+		browser.Eval[bool](b, `(async () => {
+			const text = await (await fetch("/ledger/0/receipt.json")).text();
+			const files = new DataTransfer();
+			files.items.add(new File([`+change+`], "entry-0.receipt.json"));
+			const input = document.getElementById("check-receipt");
+			input.files = files.files;
+			input.dispatchEvent(new Event("change", {bubbles: true}));
+			return true;
+		})()`)
+		until(t, "a verdict: "+verdict, func() bool {
+			return browser.Eval[string](b, `document.querySelector("[data-verdict]")?.dataset.verdict ?? ""`) == verdict
+		})
+	}
 	if broken := b.Problems(); len(broken) > 0 {
 		t.Errorf("the browser complains: %q", broken)
 	}

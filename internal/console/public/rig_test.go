@@ -44,7 +44,7 @@ func (h *house) Ledger() api.Ledger {
 	defer h.mu.Unlock()
 	s := h.Book.Status()
 	out := api.Ledger{
-		Origin: "ledger.quayside.example", Key: h.Docket.LogKey, Interval: h.policy.Interval, Slots: h.policy.Slots, Size: s.Size, Batch: s.Batch, Queued: 4711,
+		Origin: "ledger.quayside.example", Key: h.Docket.LogKey, Policy: "log " + h.Docket.LogKey + "\nquorum none\n", Interval: h.policy.Interval, Slots: h.policy.Slots, Size: s.Size, Batch: s.Batch, Queued: 4711,
 		Outside: h.policy.Outside, Witnesses: h.witness, Waiting: h.trouble,
 	}
 	if !s.BatchAt.IsZero() {
@@ -104,7 +104,10 @@ func openOver(t *testing.T, log *ledger.Memory) *house {
 			log = r.Log
 		}
 		h.index = public.NewIndex(log)
-		return []page.Room{public.Room(public.Rooms{Server: h, Log: log, Index: h.index})}
+		rooms := public.Rooms{Server: h, Log: log, Index: h.index}
+		checker, err := public.CheckRoom(rooms)
+		r.Must(err)
+		return []page.Room{public.Room(rooms), checker}
 	})
 	following.Go(func() { h.index.Follow(ctx) })
 	h.stop = func() { cancel(); following.Wait() }
@@ -175,7 +178,7 @@ func (h *house) publish(year int, corrects string) proof.Report {
 
 // paths are addresses of every page.
 func (h *house) paths(report proof.Report) []string {
-	return []string{"/", "/ledger", "/ledger?kind=policy", "/ledger?kind=report", "/ledger?kind=release", "/ledger?kind=marked", "/ledger/0", "/policy", "/custody", "/releases", "/data-map", "/reports", "/reports/" + report.Digest}
+	return []string{"/", "/ledger", "/ledger?kind=policy", "/ledger?kind=report", "/ledger?kind=release", "/ledger?kind=marked", "/ledger/0", "/policy", "/custody", "/check", "/releases", "/data-map", "/reports", "/reports/" + report.Digest}
 }
 
 // until tries for as long as a page needs to catch up with the log.
