@@ -294,6 +294,28 @@ where law leaves room.`,
 	return cmd
 }
 
+func caseConsider(s *seat) *cobra.Command {
+	var text string
+	cmd := caseMove{
+		use: "consider CASE NUMBER", short: "Note that a customer's objection was considered", operation: "consider",
+		long: `Consider notes that counsel has considered an objection of the customer's, and what
+came of it. NUMBER is the objection's, as writ case show has it. The note is for the
+file; the customer does not get it. An objection stops no clock: what follows from
+it is answered, determined or approved as everything else.`,
+		example:   "  writ --data /srv/writ case consider 2026-7KQM-4ZT0 9 --note 'the account is another person’s: the scope was narrowed'",
+		arguments: []string{"NUMBER"},
+		input: func(args []string) (any, error) {
+			n, err := strconv.Atoi(args[0])
+			if err != nil {
+				return nil, fmt.Errorf("%q is no number of an objection; writ case show has them", args[0])
+			}
+			return api.ConsiderInput{Objection: n, Note: text}, nil
+		},
+	}.command(s)
+	cmd.Flags().StringVar(&text, "note", "", "what came of it")
+	return cmd
+}
+
 func caseNotify(s *seat) *cobra.Command {
 	return caseMove{
 		use: "notify CASE before|after|referred|preservation", short: "Tell the customer", operation: "notify",

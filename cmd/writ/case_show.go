@@ -53,6 +53,7 @@ func (d *desk) printCase(w io.Writer, c api.Case) error {
 		{"documents", printDocuments, len(c.Documents) > 0},
 		{"data", d.printData, c.Subject != nil || len(c.Preservations) > 0},
 		{"secrecy", d.printSecrecy, c.SecrecySet != nil || !c.Lifted.IsZero()},
+		{"objections of the customer", d.printObjections, len(c.Objections) > 0},
 		{"answers", d.printReplies, len(c.Replies) > 0},
 		{"writ", d.printWrit, c.Approval != nil || c.Writ != nil},
 		{"package", d.printPackage, c.Production != nil},
@@ -292,6 +293,26 @@ func (d *desk) printSecrecy(w io.Writer, c api.Case) error {
 		}
 		if !c.Lifted.IsZero() {
 			fmt.Fprintln(w, "lifted "+d.at(c.Lifted))
+		}
+		return nil
+	})
+}
+
+func (d *desk) printObjections(w io.Writer, c api.Case) error {
+	return whole(w, func(w io.Writer) error {
+		for _, o := range c.Objections {
+			stands := "not considered yet: writ case consider " + string(c.Case) + " " + fmt.Sprint(o.Number)
+			if !o.Considered.IsZero() {
+				stands = "considered by " + shown(o.ConsideredBy) + " on " + d.at(o.Considered) + ": " + shown(o.Note)
+			}
+			fmt.Fprintf(w, "%d. %s, by %s\n", o.Number, d.at(o.At), shown(o.By))
+			if err := printLines(indented{w}, o.Text); err != nil {
+				return err
+			}
+			for _, id := range o.Documents {
+				fmt.Fprintf(w, "  with document %s\n", id)
+			}
+			fmt.Fprintf(w, "  %s\n", stands)
 		}
 		return nil
 	})

@@ -28,11 +28,30 @@ in the customer's inbox. The secret of a new webhook's signatures is told once.`
 	}
 	s := newSeat(g, cmd)
 	asJSON := jsonFlag(cmd)
+	given := contactFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		list, err := given()
+		if err != nil {
+			return err
+		}
+		method, in := "GET", any(nil)
+		if len(list) > 0 {
+			method, in = "PUT", map[string]any{"contacts": list}
+		}
+		return consult(s, cmd, *asJSON, method, "customers/"+below(args[0], "contacts"), in, func(_ *desk, all []api.CustomerContact) error {
+			return printContacts(cmd, all)
+		})
+	}
+	return cmd
+}
+
+// contactFlags gives a command the flags by which contacts are given, and reads
+// them.
+func contactFlags(cmd *cobra.Command) func() ([]api.CustomerContact, error) {
 	mails := cmd.Flags().StringArray("mail", nil, "ADDRESS[,lang=LANGUAGE][,key=FILE]")
 	hooks := cmd.Flags().StringArray("webhook", nil, "URL[,lang=LANGUAGE][,key=FILE]")
 	inbox := cmd.Flags().Bool("inbox", false, "the customer's inbox here")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		list := []api.CustomerContact{}
+	return func() (list []api.CustomerContact, err error) {
 		for _, way := range []struct {
 			kind  notice.ContactKind
 			given []string
@@ -40,7 +59,7 @@ in the customer's inbox. The secret of a new webhook's signatures is told once.`
 			for _, text := range way.given {
 				c, err := parseContact(way.kind, text)
 				if err != nil {
-					return err
+					return nil, err
 				}
 				list = append(list, c)
 			}
@@ -48,21 +67,18 @@ in the customer's inbox. The secret of a new webhook's signatures is told once.`
 		if *inbox {
 			list = append(list, api.CustomerContact{Kind: notice.ByInbox})
 		}
-		method, in := "GET", any(nil)
-		if len(list) > 0 {
-			method, in = "PUT", map[string]any{"contacts": list}
-		}
-		return consult(s, cmd, *asJSON, method, "customers/"+below(args[0], "contacts"), in, func(_ *desk, all []api.CustomerContact) error {
-			return table(cmd.OutOrStdout(), "KIND ADDRESS LANGUAGE SEALED SECRET", rowsOf(all, func(c api.CustomerContact) []string {
-				sealed := "no"
-				if c.Key != "" {
-					sealed = "to a key"
-				}
-				return []string{shown(c.Kind), dash(shown(c.Address)), dash(shown(c.Language)), sealed, dash(shown(c.Secret))}
-			}))
-		})
+		return list, nil
 	}
-	return cmd
+}
+
+func printContacts(cmd *cobra.Command, all []api.CustomerContact) error {
+	return table(cmd.OutOrStdout(), "KIND ADDRESS LANGUAGE SEALED SECRET", rowsOf(all, func(c api.CustomerContact) []string {
+		sealed := "no"
+		if c.Key != "" {
+			sealed = "to a key"
+		}
+		return []string{shown(c.Kind), dash(shown(c.Address)), dash(shown(c.Language)), sealed, dash(shown(c.Secret))}
+	}))
 }
 
 // parseContact reads ADDRESS[,lang=…][,key=FILE].

@@ -32,6 +32,7 @@ func addServer(root *cobra.Command) {
 		caCommand(g), passphraseCommand(g), witnessCommand(),
 		demandCommand(g), caseCommand(g), custodianCommand(g), reportCommand(g), drillCommand(g), packageCommand(),
 		staffCommand(g), tokenCommand(g), passkeyCommand(g), sessionCommand(g), whoamiCommand(g), onCallCommand(g), auditCommand(g), authorityCommand(g), noticeCommand(g), lawCommand(g),
+		myCommand(),
 	)
 }
 

@@ -154,9 +154,9 @@ func (s *seat) inviteUser(cmd *cobra.Command, customer, name string, recovers bo
 	return c.InviteUser(cmd.Context(), customer, name, recovers)
 }
 
-// account is the account's id that an argument means: a person, or an id as the lists
+// accountIn is the account's id that an argument means: a person, or an id as the lists
 // show it.
-func account(args []string) string {
+func accountIn(args []string) string {
 	switch {
 	case len(args) == 0:
 		return ""
@@ -176,7 +176,7 @@ func passkeyList(s *seat) *cobra.Command {
 	asJSON := jsonFlag(cmd)
 	waiting := cmd.Flags().Bool("waiting", false, "those that wait for you to confirm them")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		path := asked("passkeys", "account", account(args))
+		path := asked("passkeys", "account", accountIn(args))
 		if *waiting {
 			if len(args) > 0 {
 				return usageError(cmd.CommandPath(), "--waiting takes no account")
@@ -258,7 +258,7 @@ func sessionList(s *seat) *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return consult(s, cmd, *asJSON, "GET", asked("sessions", "account", account(args)), nil, func(d *desk, all []api.SessionInfo) error {
+		return consult(s, cmd, *asJSON, "GET", asked("sessions", "account", accountIn(args)), nil, func(d *desk, all []api.SessionInfo) error {
 			return table(cmd.OutOrStdout(), "SESSION ACCOUNT BEGAN SEEN ENDS BY FROM BROWSER", rowsOf(all, func(one api.SessionInfo) []string {
 				return []string{shown(one.ID), shown(one.Account), stamp(one.Began), stamp(one.Seen), stamp(one.Ends), shown(one.By), dash(shown(one.Addr)), shown(one.Browser)}
 			}))
@@ -280,7 +280,7 @@ func sessionRevoke(s *seat) *cobra.Command {
 		case (*all == "") == (len(args) == 0):
 			return usageError(cmd.CommandPath(), "either SESSION or --all ACCOUNT is wanted")
 		case *all != "":
-			id := account([]string{*all})
+			id := accountIn([]string{*all})
 			return tellNothing(s, cmd, "DELETE", asked("sessions", "account", id), nil, "all sessions of "+shown(id)+" ended")
 		}
 		return tellNothing(s, cmd, "DELETE", "sessions/"+below(args[0]), nil, "session "+shown(args[0])+" ended")

@@ -12,6 +12,10 @@
 // [Client] is the other side. The same interface can be served in process
 // ([InProcess]), which is how the command line works on a data folder that no
 // server has open.
+//
+// Beside it stand two more: the office ([OfficeHandler]), for persons with tokens,
+// and customers' own accounts ([MineHandler]), for customers by their credentials
+// or sessions.
 package api
 
 import (

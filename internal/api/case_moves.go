@@ -75,6 +75,11 @@ type (
 		Review time.Time    `json:"review,omitzero"`
 		Window string       `json:"window,omitempty" doc:"how long the customer may object, as 240h"`
 	}
+	// ConsiderInput notes what came of a customer's objection.
+	ConsiderInput struct {
+		Objection int    `json:"objection" doc:"its number"`
+		Note      string `json:"note" doc:"for the file"`
+	}
 	// ReplyInput is an answer other than data.
 	ReplyInput struct {
 		Answer    string   `json:"answer"`
@@ -187,6 +192,9 @@ func (h office) moves(a huma.API) {
 			r.Documents = append(r.Documents, doc)
 		}
 		return d.Reply(ctx, w, id, r)
+	})
+	move(h, a, "consider", "Note that a customer's objection was considered, and what came of it", func(ctx ctxt, w who, id writ.CaseID, in ConsiderInput) (kase, error) {
+		return d.Consider(ctx, w, id, in.Objection, in.Note)
 	})
 	move(h, a, "notify", "Tell the customer", func(ctx ctxt, w who, id writ.CaseID, in NotifyInput) (kase, error) {
 		return d.Notify(ctx, w, id, in.Kind)

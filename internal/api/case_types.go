@@ -63,6 +63,7 @@ type Case struct {
 	Events         []docket.ClockEvent    `json:"clock_events,omitempty"`
 	Needs          []CaseNeed             `json:"needs,omitempty" doc:"what is missing, and who must do it"`
 	Alike          []Alike                `json:"alike,omitempty" doc:"other cases with the same target or order"`
+	Objections     []docket.Objection     `json:"objections,omitempty" doc:"what customers said against it"`
 	Replies        []docket.Reply         `json:"replies,omitempty"`
 	Preservations  []docket.Preservation  `json:"preservations,omitempty"`
 	Approval       *Approval              `json:"approval,omitempty"`
@@ -168,7 +169,7 @@ func (h office) caseOf(c *docket.Case) Case {
 	out := Case{
 		CaseRow: rowOf(d.Row(c)), Demand: c.Demand, Documents: c.Documents, Authentication: c.Authentication, Subject: c.Subject,
 		Scope: c.Scoping, Facts: c.Facts, Questions: d.Questions(c), SecrecySet: c.Secrecy, Clocks: d.ClocksOf(c), Events: c.Clocks,
-		Replies: c.Replies, Preservations: c.Preservations, Opening: c.Opening, Exports: c.Exports, Production: c.Production,
+		Objections: c.Objections, Replies: c.Replies, Preservations: c.Preservations, Opening: c.Opening, Exports: c.Exports, Production: c.Production,
 		Confirmed: c.Confirmed, Notices: c.Notices, Closing: c.Closing, Acted: map[writ.Person]string{}, Head: hex.EncodeToString(c.Head[:]),
 	}
 	if c.Opening != nil {

@@ -35,7 +35,7 @@ var powers = map[string][]writ.Role{
 
 	"amend-case": entry, "authenticate-case": entry, "identify-case": counsel, "scope-case": counsel, "preserve-case": entry,
 	"extend-case": entry, "unpreserve-case": counsel, "facts-case": counsel, "review-case": counsel, "determine-case": inCases,
-	"second-case": inCases, "secrecy-case": counsel, "lift-case": counsel, "clock-case": entry, "reply-case": counsel,
+	"second-case": inCases, "secrecy-case": counsel, "consider-case": counsel, "lift-case": counsel, "clock-case": entry, "reply-case": counsel,
 	"notify-case": counsel, "confirm-case": {writ.RoleProduction, writ.RoleIntake, writ.RoleCounsel}, "close-case": counsel,
 
 	"approve-case": counsel, "draft-case": counsel, "sign-case": signers, "decline-case": signers, "waive-case": counsel,

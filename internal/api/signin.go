@@ -161,7 +161,7 @@ func (h office) sessions(a huma.API) {
 	huma.Register(a, huma.Operation{OperationID: "revoke-sessions", Method: http.MethodDelete, Path: "/api/v1/sessions", Summary: "End all sessions of an account", DefaultStatus: http.StatusNoContent},
 		func(ctx context.Context, in *accountQuery) (*none, error) {
 			return h.signed(func(s *signin.Signin) error {
-				account, err := own(identity(ctx), in.Account)
+				account, err := ownAccount(identity(ctx), in.Account)
 				if err != nil {
 					return err
 				}
@@ -179,7 +179,7 @@ func (h office) signed(do func(*signin.Signin) error) (*none, error) {
 }
 
 // own is the account that a request names, or the asker's.
-func own(who staff.Identity, id string) (signin.Account, error) {
+func ownAccount(who staff.Identity, id string) (signin.Account, error) {
 	if id == "" && who.Person != "" {
 		return signin.StaffAccount(who.Person), nil
 	}
@@ -193,7 +193,7 @@ func (h office) account(ctx context.Context, id, act string) (signin.Account, er
 		return signin.Account{}, errNoSignin
 	}
 	who := identity(ctx)
-	account, err := own(who, id)
+	account, err := ownAccount(who, id)
 	if err != nil || account == signin.StaffAccount(who.Person) {
 		return account, err
 	}

@@ -46,6 +46,7 @@ type Case struct {
 	Deliveries     []Delivery
 	Confirmed      time.Time
 	Notices        []Notice
+	Objections     []Objection // of customers, oldest first
 	Pages          []paging
 	Closing        *Closing
 	Erasures       []erasure

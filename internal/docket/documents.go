@@ -44,6 +44,11 @@ func (in DocumentInput) describe() (Document, error) {
 	if !has(documentKinds, in.Kind) {
 		return Document{}, refuse(ErrBounds, "%q is no kind of document; it is one of %s", in.Kind, strings.Join(documentKinds, ", "))
 	}
+	return in.measure()
+}
+
+// measure is describe for a file of a kind that nobody of the staff attaches.
+func (in DocumentInput) measure() (Document, error) {
 	if err := line("name of the document", in.Name, true); err != nil {
 		return Document{}, err
 	}

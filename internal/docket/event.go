@@ -49,9 +49,12 @@ const (
 	NoticeDone    Kind = "notice-done"    // body NoticeDone: accepted, or given up for now
 	SecrecyLifted Kind = "secrecy-lifted" // body SecrecyLifting
 	Revealed      Kind = "revealed"       // body none: the deferred openings are in the customer's journal
-	Paged         Kind = "paged"          // body Paging
-	Closed        Kind = "closed"         // body Closing
-	Erased        Kind = "erased"         // body Erasure
+	// CustomerObjected has body objected: the customer said something against it.
+	CustomerObjected Kind = "customer-objected"
+	Considered       Kind = "considered" // body consideration: counsel considered an objection
+	Paged            Kind = "paged"      // body Paging
+	Closed           Kind = "closed"     // body Closing
+	Erased           Kind = "erased"     // body Erasure
 )
 
 // Event is one thing that happened in a case. Its JSON, as written, is what is

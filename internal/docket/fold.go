@@ -99,6 +99,8 @@ func (c *Case) take(e *Event) error {
 		return c.takeWrit(e)
 	case Opened, ExportAdded, Produced, Delivered, Fetched, Confirmed:
 		return c.takeProduction(e)
+	case CustomerObjected, Considered:
+		return c.takeObjection(e)
 	case Paged:
 		return with(e, func(b paging) error { b.At = e.At; c.Pages = append(c.Pages, b); return nil })
 	case Closed:

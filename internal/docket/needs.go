@@ -16,8 +16,12 @@ type Need struct {
 	How  string    `json:"how,omitempty"`  // the command that does it
 }
 
-// Needs says what a case waits for, in the order in which it is to be done.
-func (d *Docket) Needs(c *Case) (all []Need) {
+// Needs says what a case waits for, in the order in which it is to be done: a
+// customer's objections first, though the case does not wait for them.
+func (d *Docket) Needs(c *Case) []Need { return append(c.objections(), d.missing(c)...) }
+
+// missing is what a case cannot go on without. Pages are about that.
+func (d *Docket) missing(c *Case) (all []Need) {
 	now := d.now()
 	need := func(role writ.Role, how, format string, args ...any) {
 		all = append(all, Need{fmt.Sprintf(format, args...), role, how})

@@ -50,17 +50,20 @@ var powers = map[Kind]struct {
 	NoticeDone:    {self: true},
 	SecrecyLifted: {roles: []writ.Role{writ.RoleCounsel}, self: true},
 	Revealed:      {self: true},
-	Paged:         {self: true},
-	Closed:        {roles: []writ.Role{writ.RoleCounsel}},
-	Erased:        {self: true},
+	// A customer is no person of the staff: who it was is in the event's body.
+	CustomerObjected: {self: true},
+	Considered:       {roles: []writ.Role{writ.RoleCounsel}},
+	Paged:            {self: true},
+	Closed:           {roles: []writ.Role{writ.RoleCounsel}},
+	Erased:           {self: true},
 }
 
 // afterwards is what may still happen in a case that is closed.
-var afterwards = []Kind{NoticeQueued, NoticeDone, SecrecyBased, SecrecyLifted, Revealed, Lifted, Fetched, Confirmed, ClockMoved, Erased, Paged, Attached}
+var afterwards = []Kind{NoticeQueued, NoticeDone, SecrecyBased, SecrecyLifted, Revealed, Lifted, Fetched, Confirmed, ClockMoved, Erased, Paged, Attached, CustomerObjected, Considered}
 
 // rehearsed is what a drill does not: what custodians would sign, and what would
 // open, tell or produce.
-var rehearsed = []Kind{Drafted, Signed, Refused, MintedWrit, Waived, Opened, ExportAdded, Produced, Delivered, Fetched, Confirmed, NoticeQueued, NoticeDone, Revealed, Preserved}
+var rehearsed = []Kind{Drafted, Signed, Refused, MintedWrit, Waived, Opened, ExportAdded, Produced, Delivered, Fetched, Confirmed, NoticeQueued, NoticeDone, Revealed, Preserved, CustomerObjected, Considered}
 
 // allow checks who may do this, and whether the case is where it may be done.
 func (c *Case) allow(e *Event) error {

@@ -153,7 +153,7 @@ func (d *Docket) pageFor(ctx context.Context, tx records.Tx, c *Case, clock stri
 		}
 	}
 	role := writ.RoleCounsel
-	for _, n := range d.Needs(c) {
+	for _, n := range d.missing(c) {
 		if n.Role != "" {
 			role = n.Role
 			break

@@ -319,7 +319,7 @@ func (d *Docket) pageMessage(ctx context.Context, c *Case, person writ.Person, c
 		return notice.Message{}, errNoContact
 	}
 	missing := "look at the case"
-	if all := d.Needs(c); len(all) > 0 {
+	if all := d.missing(c); len(all) > 0 {
 		missing = cut(all[0].What, 250)
 	}
 	doc, err := d.Letters.Make(pageLanguage(p, d.Provider.Language), d.head(c, letter.Party{}, ""), letter.Page{

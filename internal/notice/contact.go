@@ -157,6 +157,12 @@ func (q *Queue) checkAll(list []Contact, customer writ.CustomerID) error {
 // this once. Messages on their way keep the contacts that they were added with
 // ([Queue.ReaddressTx] changes one). Errors: [ErrContact].
 func (q *Queue) SetContacts(ctx context.Context, customer writ.CustomerID, list []Contact) (secrets map[string]string, err error) {
+	return q.setContacts(ctx, customer, list, nil)
+}
+
+// setContacts is SetContacts; before, if not nil, is called inside its
+// transaction, with the contacts as they were and before anything is written.
+func (q *Queue) setContacts(ctx context.Context, customer writ.CustomerID, list []Contact, before func(records.Tx, []Contact) error) (secrets map[string]string, err error) {
 	if _, err := writ.ParseCustomerID(string(customer)); err != nil {
 		return nil, err
 	}
@@ -165,12 +171,17 @@ func (q *Queue) SetContacts(ctx context.Context, customer writ.CustomerID, list 
 	}
 	err = records.Retry(ctx, q.store, func(tx records.Tx) error {
 		secrets = map[string]string{}
-		before, err := contactsOf(ctx, tx, customer)
+		were, err := contactsOf(ctx, tx, customer)
 		if err != nil {
 			return err
 		}
+		if before != nil {
+			if err := before(tx, were); err != nil {
+				return err
+			}
+		}
 		gone := map[string]bool{}
-		for _, c := range before {
+		for _, c := range were {
 			gone[c.Address] = c.Kind == ByWebhook
 		}
 		for _, c := range list {

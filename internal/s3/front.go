@@ -31,6 +31,9 @@ type Config struct {
 	// Journal, if not nil, answers [JournalPath].
 	Journal Journal
 
+	// My, if not nil, answers what is below [MyPath].
+	My My
+
 	// MaxConnections and MaxRequests bound how many of each there may be at a
 	// time; 0 means 16,384 and 4,096. One request more is answered SlowDown.
 	MaxConnections, MaxRequests int
@@ -99,6 +102,9 @@ func New(cfg Config) (*Front, error) {
 	if cfg.Journal != nil {
 		options = append(options, b.journalRoute(root, cfg.Journal))
 	}
+	if cfg.My != nil {
+		options = append(options, b.myRoutes(root, cfg.My)...)
+	}
 	api, err := s3api.New(b, root, cfg.Region, b.accounts, nil, nil, nil, nil, options...)
 	if err != nil {
 		cancel()
@@ -117,6 +123,9 @@ func New(cfg Config) (*Front, error) {
 func (f *Front) settle(server *fasthttp.Server) {
 	server.Name, server.NoDefaultServerHeader = "", true
 	server.ReadTimeout, server.WriteTimeout, server.IdleTimeout = stall, stall, stall
+	// Or a form would be read before its signature is, and in part into files
+	// under /tmp, in plain.
+	server.DisablePreParseMultipartForm = true
 	server.WriteBufferSize = 16 << 10 // headers and a small object go out in one TLS record
 	server.ConnState = f.track
 	answer := server.ErrorHandler

@@ -169,8 +169,11 @@ func streamed(r *fasthttp.RequestCtx) bool {
 			return false
 		}
 	}
-	bucket, object, _ := strings.Cut(strings.TrimPrefix(string(r.Request.URI().PathOriginal()), "/"), "/")
+	path := string(r.Request.URI().PathOriginal())
+	bucket, object, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch {
+	case strings.HasPrefix(path, MyPath):
+		return true // each operation there has bounds of its own
 	case bucket == "":
 		return false
 	case r.IsPut():

@@ -193,7 +193,7 @@ func (s *Server) serve() (err error) {
 		s3Listener = s.secure(wire.Listen(l.s3), "http/1.1")
 		webListener = s.secure(l.web, "h2", "http/1.1")
 	}
-	s.front, err = s3.New(s3.Config{Vault: s.rooms.Vault, Region: s.cfg.Region, Log: s.log, Requests: s.answered, Journal: s.ownJournal})
+	s.front, err = s3.New(s3.Config{Vault: s.rooms.Vault, Region: s.cfg.Region, Log: s.log, Requests: s.answered, Journal: s.ownJournal, My: s.signedMine(s.mineHandler())})
 	if err != nil {
 		return fmt.Errorf("couldn't make the S3 front: %w", err)
 	}

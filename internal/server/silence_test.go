@@ -3,6 +3,8 @@ package server
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -22,6 +24,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/minio/minio-go/v7/pkg/lifecycle"
+	"github.com/minio/minio-go/v7/pkg/signer"
 	"github.com/minio/minio-go/v7/pkg/tags"
 
 	"writ"
@@ -42,10 +45,12 @@ type observed struct {
 	log   bytes.Buffer
 	logMu sync.Mutex
 
-	seen   []string
-	names  map[string]string // what is random by nature, by when it was first seen
-	quiet  bool              // what is asked now is not written down
-	client *minio.Client
+	seen      []string
+	names     map[string]string // what is random by nature, by when it was first seen
+	quiet     bool              // what is asked now is not written down
+	client    *minio.Client
+	access    api.Credential    // of the client
+	described map[string]string // what its account shows: operations by their paths
 }
 
 // Write implements [io.Writer] for the server's log.
@@ -87,13 +92,17 @@ func (w *observed) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
+	account := strings.HasPrefix(r.URL.Path, "/.writ/") && strings.Contains(resp.Header.Get("Content-Type"), "json")
 	var head []string
 	for name, values := range resp.Header {
+		if name == "Content-Length" && account {
+			continue // the text of a time is shorter when it ends in zeros
+		}
 		head = append(head, name+": "+strings.Join(values, ", "))
 	}
 	slices.Sort(head)
 	shown := string(body)
-	if len(shown) > 20_000 {
+	if len(shown) > 20_000 && !account {
 		shown = fmt.Sprint(len(shown), " bytes")
 	}
 	w.saw("%s %s %d\n%s\n%s", r.Method, r.URL.RequestURI(), resp.StatusCode, strings.Join(head, "\n"), shown)
@@ -236,7 +245,94 @@ func (w *observed) screens() {
 		path, operation, _ := strings.Cut(one, "\x00")
 		w.ask("GET", path, nil, !slices.Contains(byTheClock, operation))
 	}
+	w.account()
 	w.figures()
+}
+
+// accountAsks is what each operation of a customer's own account is asked for,
+// where that is something.
+var accountAsks = map[string][]string{
+	"my-buckets": {""}, "my-status": {""}, "my-credentials": {""}, "my-keys": {""}, "my-contacts": {""},
+	"my-objects":  {"", "?prefix=letters%2F", "?delimiter=%2F", "?limit=1"},
+	"my-versions": {"?key=letters%2Flarge", "?key=letters%2Fnone"}, "my-object": {"?key=letters%2Fcopy", "?key=letters%2Fnone", "?key=letters%2Flarge"},
+	"my-download": {"?key=letters%2Fcopy", "?key=letters%2Flarge"},
+	"my-journal":  {"", "?limit=1000", "?right=upkeep", "?right=writ", "?bucket=ward-seven&prefix=letters%2F"}, "my-journal-summary": {"?days=2"}, "my-journal-raw": {""},
+	"my-journal-bundle": {""},
+	"my-notices":        {""}, "my-notice": {"?id=notice%2F2026-0000-0000%2Fbefore"}, "my-notice-file": {"?id=notice%2F2026-0000-0000%2Fbefore&name=demand.pdf"},
+	"my-proofs": {""}, "my-demands": {""}, "my-demand": {""},
+}
+
+// account asks for everything that a customer's own account shows, and changes
+// what it lets change: each operation of its description.
+func (w *observed) account() {
+	w.t.Helper()
+	quiet := w.quiet
+	if w.described == nil { // once: when the keys are shredded no credential is left
+		w.quiet = true
+		status, text := w.signed("GET", "openapi.json", "", "")
+		w.quiet = quiet
+		var description struct {
+			Paths map[string]map[string]struct{ OperationID string }
+		}
+		if err := json.Unmarshal([]byte(text), &description); err != nil || status != 200 || len(description.Paths) < 20 {
+			w.t.Fatalf("the account's description: %d %s %v", status, text, err)
+		}
+		w.described = map[string]string{}
+		for path, methods := range description.Paths {
+			if operation, reads := methods["get"]; reads {
+				w.described[path] = operation.OperationID
+			}
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(w.described)) {
+		operation := w.described[path]
+		asks, known := accountAsks[operation]
+		if !known {
+			w.t.Fatalf("%s is not compared: say here what to ask it for", operation)
+		}
+		for _, ask := range asks {
+			path = strings.NewReplacer("{case}", "2026-0000-0000", "/v1/my/", "").Replace(path)
+			for _, bucket := range []string{"ward-seven", "ward-eight", "ward-locked"} {
+				if w.quiet = operation == "my-journal-bundle"; !w.quiet {
+					w.signed("GET", strings.ReplaceAll(path, "{bucket}", bucket)+ask, "", "")
+				} else {
+					_, text := w.signed("GET", path+ask, "", "") // the log's own numbers are by the clock
+					w.quiet = quiet
+					w.saw("the bundle: %s", forms([]byte(text)))
+				}
+				if !strings.Contains(path, "{bucket}") {
+					break
+				}
+			}
+			w.quiet = quiet
+		}
+	}
+	w.signed("PUT", "buckets/ward-seven/content?key=letters%2Fconsole", "text/plain", "stored by way of the account")
+	w.signed("PUT", "buckets/ward-seven/content?key=letters%2Fconsole", "text/plain", "and stored again")
+	w.signed("GET", "buckets/ward-seven/content?key=letters%2Fconsole", "", "")
+	w.signed("DELETE", "buckets/ward-seven/object?key=letters%2Fconsole", "", "")
+	w.signed("DELETE", "credentials/WRIT0000000000000000", "", "")
+	w.signed("POST", "demands/2026-0000-0000/objections", "multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\nNot so.\r\n--x--\r\n")
+}
+
+// signed asks the customer's own account on the S3 port.
+func (w *observed) signed(method, target, media, body string) (status int, text string) {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(w.t.Context(), method, w.access.Endpoint+"/.writ/v1/my/"+target, strings.NewReader(body))
+	w.must(err)
+	if body == "" {
+		r.Body, r.ContentLength = http.NoBody, 0
+	}
+	sum := sha256.Sum256([]byte(body))
+	r.Header.Set("X-Amz-Content-Sha256", hex.EncodeToString(sum[:]))
+	if media != "" {
+		r.Header.Set("Content-Type", media)
+	}
+	resp, err := w.RoundTrip(signer.SignV4(*r, string(w.access.AccessKey), w.access.SecretKey, "", w.access.Region))
+	w.must(err)
+	b, err := io.ReadAll(resp.Body)
+	w.must(err)
+	return resp.StatusCode, string(b)
 }
 
 // machine are the metrics that are of the machine and the clock. All others of
@@ -445,6 +541,7 @@ func (w *observed) begin() writ.CustomerID {
 	var cred api.Credential
 	w.must(json.Unmarshal(w.ask("POST", "/v1/customers/harbour-clinic/credentials", struct{}{}, true), &cred))
 	w.quiet = false
+	w.access = cred
 	endpoint, err := url.Parse(cred.Endpoint)
 	w.must(err)
 	w.client, err = minio.New(endpoint.Host, &minio.Options{
