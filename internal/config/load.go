@@ -283,6 +283,7 @@ func (l *loader) config() (*Config, error) {
 		if err := s.set(c, value); err != nil {
 			l.fail(place, fmt.Sprintf("%s: %s", s.Key, err), "")
 		}
+		c.origins = append(c.origins, Origin{Setting: s, Value: presentable(s, value), Place: place})
 	}
 	if len(l.errs) == 0 {
 		l.whole(c)

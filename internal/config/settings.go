@@ -37,6 +37,8 @@ type Config struct {
 	Upkeep    Upkeep
 	Log       Log
 	Trace     Trace
+
+	origins []Origin
 }
 
 // Console is how people come to the web pages.
@@ -119,6 +121,7 @@ type Mail struct {
 // Upkeep is how often the server looks after its store.
 type Upkeep struct {
 	Lifecycle, Reclaim time.Duration
+	Check              time.Duration // from one check of everything to the next, 0 for none
 }
 
 // Log is the form of the log on standard error.
@@ -214,6 +217,7 @@ var settings = []Setting{
 	{"webhook.allow", "CIDR,…", "networks of your own that customers' webhooks may reach; public addresses they may always", "", prefixes},
 	{"upkeep.lifecycle", "DURATION", "how often the server looks whether a day has begun on which lifecycle rules apply", "10m", duration(time.Second, 30*24*time.Hour, func(c *Config) *time.Duration { return &c.Upkeep.Lifecycle })},
 	{"upkeep.reclaim", "DURATION", "how often the space of deleted objects is reclaimed", "10m", duration(time.Second, 30*24*time.Hour, func(c *Config) *time.Duration { return &c.Upkeep.Reclaim })},
+	{"upkeep.check", "DURATION", "how long after a check of everything that is stored (writ fsck) the server begins the next by itself; 0s for never", "7d", duration(0, 3650*24*time.Hour, func(c *Config) *time.Duration { return &c.Upkeep.Check })},
 	{"log.format", "text|json", "form of the log on standard error", "text", oneOf(func(c *Config) *string { return &c.Log.Format }, "text", "json")},
 	{"log.level", "LEVEL", "debug, info, warn or error", "info", oneOf(func(c *Config) *string { return &c.Log.Level }, "debug", "info", "warn", "error")},
 	{"trace.endpoint", "URL", "OTLP/HTTP receiver of traces; they hold no name and no key", "", httpURL(func(c *Config) *string { return &c.Trace.Endpoint })},

@@ -174,6 +174,13 @@ func has[T comparable](all []T, one T) bool {
 	return false
 }
 
+// has says whether a case is here.
+func (x *index) has(id writ.CaseID) bool {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.cases[id] != nil
+}
+
 // lately is how many demands an authority made since a time.
 func (x *index) lately(a writ.AuthorityID, since time.Time) (n int) {
 	x.mu.RLock()

@@ -122,12 +122,13 @@ type fsck struct {
 	named     map[blob.Ref]bool    // by a record, though not listed as owned: no orphans
 	namedIDs  map[writ.BlobID]bool // likewise, of parts
 	total     int64                // bytes that customers have, about
+	pins      map[string]int64     // findings of kept versions, by pin
 }
 
 // Fsck checks that every record has its blob, that every blob has its record,
 // that every chunk opens, and that what customers use is counted right. It
-// changes nothing, unless to remove orphans, and may run while traffic does:
-// what looks wrong is looked at again before it is called so. The keys are
+// changes nothing, unless to remove orphans, but notes what it found
+// ([Vault.LastRun]), and may run while traffic does: what looks wrong is looked at again before it is called so. The keys are
 // used inside the gate, which gives out neither key nor plaintext; it is
 // journaled with each customer as op "verify".
 //
@@ -143,17 +144,28 @@ func (v *Vault) Fsck(ctx context.Context, o FsckOptions) (Report, error) {
 		o.Settle = 2 * time.Second
 	}
 	var r Report
-	f := &fsck{
-		v: v, o: o, r: &r,
+	f := v.newFsck(o, &r)
+	err = f.run(ctx)
+	v.noteCheck(ctx, &r, f.pins, o.Shallow, err)
+	return r, err
+}
+
+func (v *Vault) newFsck(o FsckOptions, r *Report) *fsck {
+	return &fsck{
+		v: v, o: o, r: r,
 		verifiers: make(map[writ.CustomerID]*gate.Verifier),
 		buckets:   make(map[writ.BucketName]writ.CustomerID),
 		sums:      make(map[writ.CustomerID]*Usage),
 		named:     make(map[blob.Ref]bool),
 		namedIDs:  make(map[writ.BlobID]bool),
+		pins:      make(map[string]int64),
 	}
+}
+
+func (f *fsck) run(ctx context.Context) error {
 	before, err := f.usage(ctx)
 	if err != nil {
-		return r, err
+		return err
 	}
 	for _, u := range before {
 		f.total += u.Bytes
@@ -162,10 +174,10 @@ func (v *Vault) Fsck(ctx context.Context, o FsckOptions) (Report, error) {
 		f.versions, f.uploads, f.parts, f.data, f.kept, f.owners, f.blobs,
 	} {
 		if err := pass(ctx); err != nil {
-			return r, fmt.Errorf("couldn't check everything: %w", err)
+			return fmt.Errorf("couldn't check everything: %w", err)
 		}
 	}
-	return r, f.compareUsage(ctx, before)
+	return f.compareUsage(ctx, before)
 }
 
 // each calls fn with every record of a tag. Records that do not open are

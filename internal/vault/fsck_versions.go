@@ -63,6 +63,11 @@ func (f *fsck) again(ctx context.Context, e records.Entry, check func(context.Co
 		}
 		for _, one := range l.findings {
 			f.damage(l.kept, f.locate(e.Key, one))
+			for _, pin := range l.pins {
+				if _, known := f.pins[pin]; known || len(f.pins) < notedPins {
+					f.pins[pin]++
+				}
+			}
 		}
 		if !l.kept { // that there is something to look at is for the docket too
 			f.o.Progress.report("fsck", min(f.r.Bytes, f.total), f.total)
@@ -81,7 +86,8 @@ type looked struct {
 	parts    int64
 	bytes    int64
 	unopened int64
-	kept     bool // it is about what only a preservation keeps
+	kept     bool     // it is about what only a preservation keeps
+	pins     []string // which preservations
 }
 
 func (l *looked) count(r *Report) {
@@ -364,6 +370,7 @@ func (f *fsck) keptVersion(ctx context.Context, e records.Entry) (l looked, err 
 		l.found(DamagedRecord, 0, "", err.Error())
 		return l, nil
 	}
+	l.pins = kept.Pins
 	for _, pin := range kept.Pins {
 		_, err := f.v.records.Get(ctx, pinnedKey(pin, kept.name(), id))
 		if errors.Is(err, records.ErrNotFound) {

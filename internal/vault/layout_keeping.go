@@ -22,6 +22,8 @@ import (
 //	R customer                          rotation under way
 //	S customer                          empty: removal of a shredded customer's data under way
 //	L customer bucket                   cursor of lifecycle
+//	J job                               runRecord: how a job ended the last time
+//	Q                                   keptCheckRecord: what the last check found of kept versions
 const (
 	tagDead     = 't'
 	tagPin      = 'P'
@@ -31,6 +33,8 @@ const (
 	tagRotation = 'R'
 	tagRemoval  = 'S'
 	tagCursor   = 'L'
+	tagRun      = 'J'
+	tagChecked  = 'Q'
 )
 
 func partsOwnerKey(id writ.BlobID) []byte { return partKey(id, 0) }
@@ -46,6 +50,8 @@ func pinnedPrefix(id string) []byte             { return join(tagPinned, id, "\x
 func keptKey(id writ.BlobID) []byte             { return join(tagKept, string(id[:])) }
 func rotationPrefix() []byte                    { return []byte{tagRotation} }
 func removalPrefix() []byte                     { return []byte{tagRemoval} }
+func runKey(job Job) []byte                     { return join(tagRun, string(job)) }
+func keptCheckKey() []byte                      { return []byte{tagChecked} }
 
 func pinKey(customer writ.CustomerID, id string) []byte { return join(tagPin, string(customer), id) }
 func rotationKey(customer writ.CustomerID) []byte       { return join(tagRotation, string(customer)) }

@@ -55,7 +55,11 @@ func (v *Vault) RunLifecycle(ctx context.Context, now time.Time) (LifecycleRun, 
 		}
 		return ctx.Err()
 	})
-	return run, errors.Join(err, failed)
+	err = errors.Join(err, failed)
+	v.noteRun(ctx, JobLifecycle, err, func(r *runRecord) {
+		r.Lifecycle = []int64{int64(run.Buckets), run.Expired, run.Markers, run.Noncurrent, run.Uploads}
+	})
+	return run, err
 }
 
 // lifecycleIfDue runs the rules if none ran to its end since the day began

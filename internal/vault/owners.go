@@ -174,6 +174,7 @@ func (v *Vault) Reclaim(ctx context.Context, progress Progress) (Reclaimed, erro
 	var r Reclaimed
 	var err error
 	if r.Parts, err = v.sweepDrops(ctx); err != nil {
+		v.noteRun(ctx, JobReclaim, err, func(*runRecord) {})
 		return r, err
 	}
 	done, err := v.blobs.Reclaim(ctx, owners{v}, func(done, total int64) {
@@ -187,6 +188,7 @@ func (v *Vault) Reclaim(ctx context.Context, progress Progress) (Reclaimed, erro
 		err = errors.Join(err, buried)
 	}
 	v.log.DebugContext(ctx, "reclaimed")
+	v.noteRun(ctx, JobReclaim, err, func(*runRecord) {})
 	return r, err
 }
 
