@@ -29,7 +29,7 @@ with --server and --ca.`,
 	}
 	s := newSeat(g, cmd)
 	cmd.AddCommand(
-		caseList(s), caseShow(s), caseEvents(s), caseVerify(s), caseQuestions(s),
+		caseList(s), caseShow(s), caseEvents(s), caseVerify(s), caseQuestions(s), caseDamage(s),
 		caseAttach(s), caseDocument(s), caseAmend(s), caseAuthenticate(s), caseIdentify(s), caseLocate(s), caseScope(s),
 		casePreserve(s), caseExtend(s), caseUnpreserve(s),
 		caseFact(s), caseReview(s), caseDetermine(s), caseSecond(s), caseSecrecy(s), caseLift(s), caseClock(s),

@@ -31,7 +31,7 @@ func addServer(root *cobra.Command) {
 		fsckCommand(g), reclaimCommand(g), backupCommand(g), restoreCommand(g),
 		caCommand(g), passphraseCommand(g), witnessCommand(),
 		demandCommand(g), caseCommand(g), custodianCommand(g), reportCommand(g), drillCommand(g), packageCommand(),
-		staffCommand(g), tokenCommand(g), passkeyCommand(g), sessionCommand(g), whoamiCommand(g), onCallCommand(g), auditCommand(g), authorityCommand(g), noticeCommand(g), lawCommand(g),
+		staffCommand(g), tokenCommand(g), passkeyCommand(g), sessionCommand(g), whoamiCommand(g), onCallCommand(g), auditCommand(g), operatorCommand(g), authorityCommand(g), noticeCommand(g), lawCommand(g),
 		myCommand(),
 	)
 }

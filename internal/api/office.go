@@ -23,6 +23,7 @@ import (
 	"writ/internal/notice"
 	"writ/internal/signin"
 	"writ/internal/staff"
+	"writ/internal/upkeep"
 	"writ/internal/vault"
 )
 
@@ -37,9 +38,14 @@ type Office struct {
 	Gate    *gate.Gate
 	Vault   *vault.Vault
 	Signin  *signin.Signin // nil: nobody signs in at a browser here
-	Version string
-	Now     func() time.Time
-	Log     *slog.Logger // nil is silence
+	Keeper  *upkeep.Keeper
+	// Machine is what the running server says of itself, and Settings how it is
+	// set; nil where none is running.
+	Machine  func(context.Context) Machine
+	Settings func() []SettingState
+	Version  string
+	Now      func() time.Time
+	Log      *slog.Logger // nil is silence
 }
 
 // OfficePath is below what the office's operations lie.
@@ -73,6 +79,9 @@ func OfficeHandler(o Office) http.Handler {
 	h.notices(a)
 	h.reports(a)
 	h.signin(a)
+	h.status(a)
+	h.estate(a)
+	h.keeping(a)
 	describePowers(a.OpenAPI())
 	return patient(h.authenticated(mux))
 }

@@ -60,6 +60,10 @@ var powers = map[string][]writ.Role{
 	// Whose passkeys and sessions they are, the room behind tells.
 	"invite": anybody, "passkeys": anybody, "waiting-passkeys": confirmers, "rename-passkey": anybody, "remove-passkey": anybody,
 	"confirm-passkey": confirmers, "decline-passkey": confirmers, "sessions": anybody, "revoke-session": anybody, "revoke-sessions": anybody,
+	"status": keepers, "settings": keepers, "customers-list": keepers, "customer-state": keepers, "customer-buckets": keepers,
+	"rotate-customer": keepers, "inboxes": keepers, "upkeep": keepers, "begin-upkeep": keepers,
+	// What is preserved is counsel's to know, and no operator's.
+	"damage": counsel,
 
 	"report": append(slices.Clone(inCases), writ.RoleAuditor), "publish-report": {writ.RoleCounsel, writ.RoleAuditor},
 }

@@ -17,6 +17,7 @@ import (
 	"writ/internal/seal"
 	"writ/internal/signin"
 	"writ/internal/staff"
+	"writ/internal/upkeep"
 	"writ/internal/vault"
 )
 
@@ -99,6 +100,10 @@ var kinds = []struct {
 	{seal.ErrRecipient, http.StatusUnprocessableEntity, "journal-key", "writ journal keygen FILE makes one"},
 	{report.ErrImport, http.StatusUnprocessableEntity, "import", "docs/reports.md has the format; what was read before that line is kept, and the file can be imported again"},
 	{errNoLedger, http.StatusConflict, "no-ledger", "start it with writ serve --data DIR"},
+	{errNoMachine, http.StatusConflict, "no-server", "start it with writ serve --data DIR"},
+	{upkeep.ErrRunning, http.StatusConflict, "running", ""},
+	{upkeep.ErrMany, http.StatusConflict, "running", ""},
+	{upkeep.ErrStopping, http.StatusServiceUnavailable, "stopping", "try again when it runs again"},
 	{errConfirm, http.StatusUnprocessableEntity, "not-confirmed", "confirm with the customer's name, exactly"},
 	{errRelative, http.StatusUnprocessableEntity, "relative-path", ""},
 	{context.Canceled, 499, "cancelled", ""},

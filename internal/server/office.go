@@ -170,20 +170,20 @@ func (s *Server) docketConfig(o *office) docket.Config {
 }
 
 // start runs what the office does of itself: clocks, notices, retention.
-func (o *office) start(log func(string, error)) {
+func (o *office) start(stalled func(room, what string, err error)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{}, 3)
-	run := func(what string, fn func(context.Context) error) {
+	run := func(room, what string, fn func(context.Context) error) {
 		go func() {
 			if err := fn(ctx); err != nil && !errors.Is(err, context.Canceled) {
-				log(what, err)
+				stalled(room, what, err)
 			}
 			done <- struct{}{}
 		}()
 	}
-	run("the docket's clocks stand still", o.docket.Run)
-	run("notices stand still", o.notices.Run)
-	run("what is kept no longer is not erased", o.expire)
+	run("docket", "the docket's clocks stand still", o.docket.Run)
+	run("notices", "notices stand still", o.notices.Run)
+	run("retention", "what is kept no longer is not erased", o.expire)
 	o.stop = func() {
 		cancel()
 		for range 3 {
@@ -227,7 +227,7 @@ func (s *Server) officeHandler() http.Handler {
 	o := s.office
 	return api.OfficeHandler(api.Office{
 		Docket: o.docket, Staff: o.staff, Notices: o.notices, Law: o.law, Gate: s.rooms.Gate, Vault: s.rooms.Vault, Signin: o.signin,
-		Version: s.version, Now: s.rooms.now, Log: s.log,
+		Keeper: s.keeper, Machine: s.machine, Settings: s.settingStates, Version: s.version, Now: s.rooms.now, Log: s.log,
 	})
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"sync/atomic"
+
+	"writ/internal/api"
 )
 
 // readiness says why the server is not ready; "" when it is. What keeps the
@@ -18,26 +20,35 @@ type readiness struct {
 
 func (r *readiness) set(reason string) { r.reason.Store(&reason) }
 
-// ServeHTTP answers /readyz.
-func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	if why := r.reason.Load(); why == nil || *why != "" {
-		text := "starting"
-		if why != nil {
-			text = *why
-		}
-		http.Error(w, text, http.StatusServiceUnavailable)
-		return
+// all says of each thing that the server needs what is wrong with it.
+func (r *readiness) all() []api.Readiness {
+	why := "starting"
+	if reason := r.reason.Load(); reason != nil {
+		why = *reason
 	}
-	fmt.Fprintln(w, "ready")
+	out := []api.Readiness{{What: "server", Trouble: why}}
 	for _, beside := range []struct {
 		what    string
 		trouble func() string
 	}{{"ledger", r.ledger}, {"law", r.law}} {
-		if beside.trouble == nil {
-			continue
+		if beside.trouble != nil {
+			out = append(out, api.Readiness{What: beside.what, Trouble: beside.trouble()})
 		}
-		if trouble := beside.trouble(); trouble != "" {
-			fmt.Fprintln(w, beside.what+": "+trouble)
+	}
+	return out
+}
+
+// ServeHTTP answers /readyz.
+func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	all := r.all()
+	if why := all[0].Trouble; why != "" {
+		http.Error(w, why, http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+	for _, beside := range all[1:] {
+		if beside.Trouble != "" {
+			fmt.Fprintln(w, beside.What+": "+beside.Trouble)
 		}
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"writ/internal/console/public"
 	"writ/internal/gate"
 	"writ/internal/s3"
+	"writ/internal/upkeep"
 	"writ/internal/wire"
 )
 
@@ -44,6 +45,8 @@ type Server struct {
 	rooms   *Rooms
 	ledger  *Ledger
 	office  *office
+	keeper  *upkeep.Keeper
+	stalled stalled
 	program *program
 	pages   *console.Console
 	index   *public.Index // of the public log, for its pages
@@ -113,6 +116,7 @@ func (s *Server) start(unseal gate.Unsealer) (err error) {
 	if err := s.openOffice(context.Background()); err != nil {
 		return err
 	}
+	s.openKeeper()
 	s.ready.ledger, s.ready.law = s.ledger.Trouble, s.lawTrouble
 	if trouble := s.lawTrouble(); trouble != "" {
 		s.log.Error("nothing opens under law until this is mended; owners are not concerned", "error", trouble)
@@ -133,7 +137,10 @@ func (s *Server) start(unseal gate.Unsealer) (err error) {
 	if err := s.ledger.Start(s.enforced(), s.program.publish); err != nil {
 		return err
 	}
-	s.office.start(func(what string, err error) { s.log.Error(what, "error", err.Error()) })
+	s.office.start(func(room, what string, err error) {
+		s.stalled.add(room)
+		s.log.Error(what, "error", err.Error())
+	})
 	s.idle = s.keepUp()
 	return nil
 }
@@ -297,6 +304,9 @@ func (s *Server) Stop() error {
 		shut("administration", s.admin.Shutdown)
 	}
 	drain.Wait()
+	if s.keeper != nil {
+		s.keeper.Close()
+	}
 	if s.idle != nil {
 		s.idle()
 	}

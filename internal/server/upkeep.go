@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"writ/internal/vault"
@@ -15,15 +16,13 @@ const expireEvery = time.Hour
 func (s *Server) keepUp() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	idle := s.rooms.Vault.StartUpkeep(ctx, vault.Upkeep{Reclaim: s.cfg.Upkeep.Reclaim, Lifecycle: s.cfg.Upkeep.Lifecycle})
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		s.expireJournals(ctx)
-	}()
+	var running sync.WaitGroup
+	running.Go(func() { s.expireJournals(ctx) })
+	running.Go(func() { s.keeper.Run(ctx) }) // ends with ctx alone
 	return func() {
 		cancel()
 		idle()
-		<-done
+		running.Wait()
 	}
 }
 

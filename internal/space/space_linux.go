@@ -9,3 +9,11 @@ func free(dir string) int64 {
 	}
 	return int64(s.Bavail) * s.Bsize
 }
+
+func total(dir string) int64 {
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		return 0
+	}
+	return int64(s.Blocks) * s.Bsize
+}

@@ -3,3 +3,5 @@
 package space
 
 func free(string) int64 { return unknown }
+
+func total(string) int64 { return 0 }

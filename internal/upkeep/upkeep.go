@@ -1,6 +1,7 @@
 // Package upkeep is the long work on the store that an operator begins and does
 // not wait for: a check of everything, a reclaim, the rotation of a customer's
-// keys. It also checks the store from time to time by itself.
+// keys. It also checks the store from time to time by itself, and notes once a day
+// how much customers keep.
 //
 // Two things never run at once: the same job twice, and two rotations of one
 // customer. What runs is said with how far it is ([Keeper.Running]); how it ended
@@ -190,34 +191,42 @@ const (
 	look    = 10 * time.Minute // between two looks whether a check is due
 )
 
-// Run checks the store from time to time, until ctx ends.
-func (k *Keeper) Run(ctx context.Context) error {
-	if k.cfg.Check <= 0 {
-		return nil
-	}
+// Run notes once a day what customers keep, and checks the store from time to
+// time, until ctx ends.
+func (k *Keeper) Run(ctx context.Context) {
 	began := k.cfg.Now()
 	tick := time.NewTicker(look)
 	defer tick.Stop()
 	for {
+		k.turn(ctx, began)
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
 		}
-		if due, err := k.due(ctx, began); err != nil {
-			k.cfg.Log.Error("when the store was checked last can't be read", "error", kind(err))
-		} else if due {
-			if err := k.Begin(Check); err != nil && !errors.Is(err, ErrRunning) && !errors.Is(err, ErrStopping) {
-				k.cfg.Log.Warn("the store's check is put off", "error", err.Error())
-			}
-		}
+	}
+}
+
+func (k *Keeper) turn(ctx context.Context, began time.Time) {
+	if err := k.cfg.Vault.NoteDay(ctx); err != nil && ctx.Err() == nil {
+		k.cfg.Log.Error("what customers keep could not be noted", "error", kind(err))
+	}
+	due, err := k.due(ctx, began)
+	if err != nil && ctx.Err() == nil {
+		k.cfg.Log.Error("when the store was checked last can't be read", "error", kind(err))
+	}
+	if !due {
+		return
+	}
+	if err := k.Begin(Check); err != nil && !errors.Is(err, ErrRunning) && !errors.Is(err, ErrStopping) {
+		k.cfg.Log.Warn("the store's check is put off", "error", err.Error())
 	}
 }
 
 // due says whether a check by itself is due now, on a server that began then.
 func (k *Keeper) due(ctx context.Context, began time.Time) (bool, error) {
 	now := k.cfg.Now()
-	if now.Sub(began) < settled {
+	if k.cfg.Check <= 0 || now.Sub(began) < settled {
 		return false, nil
 	}
 	last, ok, err := k.cfg.Vault.LastRun(ctx, vault.JobCheck)

@@ -133,3 +133,28 @@ func TestDue(t *testing.T) {
 	want(true, now.Add(-2*time.Hour), "checked a week ago")
 	want(false, now, "checked a week ago, at a start")
 }
+
+// TestTurn: a turn notes the day once, and begins the check that is due.
+func TestTurn(t *testing.T) {
+	v := store(t)
+	k := New(Config{Vault: v, Check: time.Hour})
+	defer k.Close()
+	k.turn(t.Context(), time.Now())
+	if now := k.Running(); len(now) > 0 {
+		t.Errorf("at a start: %+v", now)
+	}
+	k.turn(t.Context(), time.Now().Add(-2*time.Hour))
+	ended(t, k)
+	if _, ok, err := v.LastRun(t.Context(), vault.JobCheck); !ok || err != nil {
+		t.Errorf("nothing was checked: %v", err)
+	}
+	if days, err := v.Growth(t.Context()); err != nil || len(days) != 1 {
+		t.Errorf("%+v %v", days, err)
+	}
+	never := New(Config{Vault: store(t)})
+	defer never.Close()
+	never.turn(t.Context(), time.Now().Add(-1000*time.Hour))
+	if now := never.Running(); len(now) > 0 {
+		t.Errorf("without an interval: %+v", now)
+	}
+}

@@ -23,6 +23,7 @@ import (
 //	S customer                          empty: removal of a shredded customer's data under way
 //	L customer bucket                   cursor of lifecycle
 //	J job                               runRecord: how a job ended the last time
+//	G                                   list of dayRecord: what customers kept, by day
 //	Q                                   keptCheckRecord: what the last check found of kept versions
 const (
 	tagDead     = 't'
@@ -35,6 +36,7 @@ const (
 	tagCursor   = 'L'
 	tagRun      = 'J'
 	tagChecked  = 'Q'
+	tagGrowth   = 'G'
 )
 
 func partsOwnerKey(id writ.BlobID) []byte { return partKey(id, 0) }
@@ -52,6 +54,7 @@ func rotationPrefix() []byte                    { return []byte{tagRotation} }
 func removalPrefix() []byte                     { return []byte{tagRemoval} }
 func runKey(job Job) []byte                     { return join(tagRun, string(job)) }
 func keptCheckKey() []byte                      { return []byte{tagChecked} }
+func growthKey() []byte                         { return []byte{tagGrowth} }
 
 func pinKey(customer writ.CustomerID, id string) []byte { return join(tagPin, string(customer), id) }
 func rotationKey(customer writ.CustomerID) []byte       { return join(tagRotation, string(customer)) }

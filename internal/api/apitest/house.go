@@ -30,6 +30,7 @@ import (
 	"writ/internal/api"
 	"writ/internal/bag"
 	"writ/internal/blob"
+	"writ/internal/config"
 	"writ/internal/docket"
 	"writ/internal/folder"
 	"writ/internal/gate"
@@ -40,7 +41,9 @@ import (
 	"writ/internal/policy"
 	"writ/internal/records"
 	"writ/internal/signin"
+	"writ/internal/space"
 	"writ/internal/staff"
+	"writ/internal/upkeep"
 	"writ/internal/vault"
 	"writ/packs"
 )
@@ -110,6 +113,7 @@ func NewHouse(t *testing.T) *House {
 	h := &House{T: t, Ctx: t.Context(), Dir: t.TempDir(), Store: records.NewMemory(), Tokens: map[string]string{}, Keys: map[writ.Person]ed25519.PrivateKey{}}
 	h.Office.Now, h.Version = h.Now, "test"
 	h.open()
+	h.kept()
 	h.served()
 	h.staffed()
 	h.custodians()
@@ -174,6 +178,45 @@ func (h *House) open() {
 	running.Go(func() { h.Docket.Run(ctx) })
 	running.Go(func() { h.Notices.Run(ctx) })
 	t.Cleanup(func() { cancel(); running.Wait(); key.Erase(); h.Book.Close() })
+}
+
+// kept lets upkeep be begun, and says of the house what a server says of itself.
+// It has no settings' file, so that its settings are the defaults.
+func (h *House) kept() {
+	h.Keeper = upkeep.New(upkeep.Config{Vault: h.Vault, Now: h.Now})
+	h.T.Cleanup(h.Keeper.Close)
+	h.Must(h.Vault.NoteDay(h.Ctx))
+	started := h.Now().UTC()
+	cfg, err := config.Load(config.Sources{Environ: []string{"WRIT_DATA=" + h.Dir, "WRIT_PROVIDER_NAME=Fjordhost"}})
+	h.Must(err)
+	h.Settings = func() (out []api.SettingState) {
+		for _, o := range cfg.Origins() {
+			out = append(out, api.SettingState{
+				Key: o.Key, Value: o.Value, Default: o.Default, Place: o.Place, Changed: !o.IsDefault(), Form: o.Setting.Value, Usage: o.Usage,
+				Variable: o.Env(), Flag: "--" + o.Flag(),
+			})
+		}
+		return out
+	}
+	h.Machine = func(context.Context) api.Machine {
+		cert := h.TLS.Certificate()
+		status, sent := h.Book.Status(), h.Notices.Stats()
+		at := status.BatchAt.UTC()
+		return api.Machine{
+			Server:    api.Server{Version: h.Version, Standing: "development", Data: h.Dir, Process: os.Getpid(), Started: &started, Web: h.TLS.Listener.Addr().String()},
+			Readiness: []api.Readiness{{What: "server"}, {What: "ledger"}, {What: "law"}},
+			Disk:      space.LevelOf(h.Dir, 0),
+			Certificates: []api.Certificate{{
+				For: "listener", Source: "file", Names: cert.DNSNames, From: cert.NotBefore.UTC(), Until: cert.NotAfter.UTC(),
+			}},
+			Ledger: api.Ledger{
+				Origin: "ledger.quayside.example", Key: h.Docket.LogKey, Interval: "20ms", Slots: 64, Size: status.Size, Batch: status.Batch, BatchAt: &at,
+				Queued: status.Queued, Outside: []string{}, Witnesses: []api.Witness{},
+			},
+			Channels: []api.Channel{{Kind: "mail"}, {Kind: "webhook", Ready: true, Failed: sent.Webhook.Failed}, {Kind: "inbox", Ready: true}},
+			Stalled:  []string{},
+		}
+	}
 }
 
 // served serves the office on both ways, with the delivery beside it.
