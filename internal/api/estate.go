@@ -65,7 +65,7 @@ type InboxStatePage struct {
 
 // Bounds of what one page counts.
 const (
-	countedBuckets  = 1000
+	countedBuckets  = 100
 	countedMessages = 1000
 	defaultPage     = 100
 	inboxesPage     = 50

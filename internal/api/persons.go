@@ -50,6 +50,7 @@ type Assignment struct {
 	From      time.Time   `json:"from,omitzero"`
 	Until     time.Time   `json:"until,omitzero"`
 	Proposed  string      `json:"proposed_by"`
+	Since     time.Time   `json:"proposed_at"`
 	Decided   string      `json:"decided_by,omitempty"`
 	DecidedAt time.Time   `json:"decided_at,omitzero"`
 	Refused   bool        `json:"refused,omitempty"`
@@ -403,7 +404,7 @@ func personFor(who staff.Identity, p staff.Person) Person {
 		}
 	}
 	for _, a := range p.Assignments {
-		out.Assignments = append(out.Assignments, Assignment{a.ID, a.Person, a.Role, a.For, a.From, a.Until, a.ProposedBy, a.DecidedBy, a.DecidedAt, a.Refused, a.EndedAt})
+		out.Assignments = append(out.Assignments, Assignment{a.ID, a.Person, a.Role, a.For, a.From, a.Until, a.ProposedBy, a.ProposedAt, a.DecidedBy, a.DecidedAt, a.Refused, a.EndedAt})
 	}
 	return out
 }

@@ -51,13 +51,16 @@ func (h *room) customers(v *page.Visit) error {
 	return v.Render("customers", &d)
 }
 
+// fewest is how many customers a chart takes: fewer are read faster in the table.
+const fewest = 8
+
 // shares draws what the customers of a page keep.
 func shares(w *page.Words, all []api.KeptCustomer) *page.Chart {
 	most := int64(0)
 	for _, c := range all {
 		most = max(most, c.Bytes)
 	}
-	if most == 0 || len(all) < 2 {
+	if most == 0 || len(all) < fewest {
 		return nil
 	}
 	unit, size := unitFor(most)

@@ -19,7 +19,7 @@ var companies = []staff.Company{staff.Employee, staff.OutsideCounsel, staff.Lega
 // holding is a role of a person's, as it stands now.
 type holding struct {
 	api.Assignment
-	State string // waiting, declined, planned, held, ended
+	State string // waiting, lapsed, declined, planned, held, ended
 	Mine  bool   // the visitor proposed it: another confirms
 	At    string // address of the person
 }
@@ -31,6 +31,8 @@ func (h *room) holding(v *page.Visit, a api.Assignment, now time.Time) holding {
 		out.State = "declined"
 	case !a.Ended.IsZero() && !a.Ended.After(now), !a.Until.IsZero() && !a.Until.After(now):
 		out.State = "ended"
+	case a.Decided == "" && now.Sub(a.Since) > staff.ProposalLife:
+		out.State = "lapsed"
 	case a.Decided == "":
 		out.State = "waiting"
 	case a.From.After(now):

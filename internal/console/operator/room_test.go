@@ -208,7 +208,7 @@ func TestUpkeep(t *testing.T) {
 	r.idle()
 	r.done(jun, "/operator/upkeep/reclaim", nil)
 	r.idle()
-	if body := r.shown(jun, "/operator/upkeep"); strings.Count(body, "ended well") != 2 || !strings.Contains(body, "1 versions looked at") {
+	if body := r.shown(jun, "/operator/upkeep"); strings.Count(body, "ended well") != 2 || !strings.Contains(body, "1 version looked at") {
 		t.Error("how they ended is not shown")
 	}
 	r.refused(jun, "/operator/upkeep/shred", nil, 422, "path.job")
@@ -323,6 +323,11 @@ func TestPeople(t *testing.T) {
 	r.done(lena, at+"/roles/"+r.assignment("ines.calder")+"/decline", nil)
 	r.refused(jun, at+"/roles", url.Values{"role": {"counsel"}, "for": {"mira.lindqvist"}}, 422, "within a year")
 	r.refused(jun, at+"/roles", url.Values{"role": {"counsel"}, "until": {"tomorrow"}}, 422, "2026-11-30")
+	r.done(jun, at+"/roles", url.Values{"role": {"intake"}})
+	r.Pass(staff.ProposalLife + time.Hour)
+	if body := r.shown(lena, at); !strings.Contains(body, "lapsed") || strings.Contains(body, "/"+r.assignment("ines.calder")+"/confirm") {
+		t.Error("a proposal that lapsed can be confirmed")
+	}
 	r.refused(jun, at+"/leave", url.Values{"sure": {"ines"}}, 422, "short name")
 	r.done(jun, at+"/leave", url.Values{"sure": {"ines.calder"}})
 	if body := r.shown(jun, at); !strings.Contains(body, "left on") || strings.Contains(body, at+"/leave") {
@@ -540,10 +545,15 @@ func TestLook(t *testing.T) {
 	}
 	r := newRig(t)
 	r.furnished()
-	for i := range 40 {
+	for i := range 50 {
 		r.Pass(24 * time.Hour)
 		r.Put(writ.ObjectKey(fmt.Sprintf("letters/%d", i)), strings.Repeat("x", 20_000+i*i*900))
 		r.Must(r.Vault.NoteDay(r.Ctx))
 	}
+	for _, name := range []string{"calder-and-moss", "fernhill-archive", "harbour-print", "mill-lane", "moss-dairy", "quay-nine", "tidewater-press"} {
+		_, err := r.Vault.AddCustomer(r.Ctx, name)
+		r.Must(err)
+	}
+	r.Must(r.Desk.Do(r.As(jun), "POST", "persons/ines.calder/roles", api.RoleInput{Role: writ.RoleAuditor}, nil))
 	r.Look()
 }
