@@ -51,9 +51,16 @@ type somebody struct {
 	At      string
 }
 
+// waitingPasskey is one that another person confirms, by what its owner reads out.
+type waitingPasskey struct {
+	api.AccountPasskey
+	Mine bool // the visitor invited its owner
+}
+
 type peoplePage struct {
 	Here, Gone []somebody
 	Waiting    []holding
+	Passkeys   []waitingPasskey
 	Roles      []writ.Role
 	Vacant     []writ.Role // roles that nobody holds
 	Companies  []staff.Company
@@ -102,6 +109,13 @@ func (h *room) peopleNow(v *page.Visit) (*peoplePage, error) {
 		} else {
 			d.Gone = append(d.Gone, one)
 		}
+	}
+	if err := h.get(v, "passkeys/waiting", &d.Passkeys); err != nil && !off(err) {
+		return nil, err
+	}
+	visible(&d.Passkeys)
+	for i := range d.Passkeys {
+		d.Passkeys[i].Mine = d.Passkeys[i].InvitedBy == string(v.Visitor.Person)
 	}
 	for _, r := range roles {
 		if !held[r] {
@@ -183,6 +197,7 @@ type personPage struct {
 	Companies                  []staff.Company
 	Colleagues                 []writ.Person // whose deputy the person may be
 	Now                        time.Time
+	Access                     access
 	Owned                      []writ.Role // roles held now: what a token may carry
 }
 
@@ -229,6 +244,9 @@ func (h *room) personNow(v *page.Visit, id string) (*personPage, error) {
 	}
 	var tokens []api.Token
 	if err := h.get(v, "persons/"+below(id)+"/tokens", &tokens); err != nil {
+		return nil, err
+	}
+	if d.Access, err = h.access(v, id); err != nil {
 		return nil, err
 	}
 	d.Person = all[i]

@@ -8,8 +8,9 @@
 // count of demands, of notices that wait, of bytes on the disk. What they show is
 // the same whether something is preserved or not.
 //
-// What approves takes two persons and a passkey: to confirm a role or a token. Who
-// proposed it isn't shown a button, and is refused by the interface.
+// What approves takes two persons and a passkey: to confirm a role, a token or
+// another's passkey. Who proposed it isn't shown a button, and is refused by the
+// interface. Contacts, registrations and invitations take a passkey as well.
 //
 // # What others wrote
 //
@@ -80,8 +81,8 @@ func Room(r Rooms) page.Room {
 			get("/operator/customers/{customer}", "operator-customer", keepers, h.customer),
 			post("/operator/customers/{customer}/rotate", "operator-customer-rotate", keepers, h.rotate),
 			get("/operator/customers/{customer}/contacts", "operator-contacts", keepers, h.contacts),
-			post("/operator/customers/{customer}/contacts", "operator-contacts-add", keepers, h.addContact),
-			post("/operator/customers/{customer}/contacts/remove", "operator-contacts-remove", keepers, h.removeContact),
+			fresh(post("/operator/customers/{customer}/contacts", "operator-contacts-add", keepers, h.addContact)),
+			fresh(post("/operator/customers/{customer}/contacts/remove", "operator-contacts-remove", keepers, h.removeContact)),
 
 			get("/operator/people", "operator-people", keepers, h.people),
 			post("/operator/people", "operator-person-add", keepers, h.addPerson),
@@ -92,9 +93,16 @@ func Room(r Rooms) page.Room {
 			fresh(post("/operator/people/{person}/roles/{assignment}/confirm", "operator-role-confirm", keepers, h.decide("confirm"))),
 			post("/operator/people/{person}/roles/{assignment}/decline", "operator-role-decline", keepers, h.decide("decline")),
 			post("/operator/people/{person}/roles/{assignment}/end", "operator-role-end", keepers, h.decide("end")),
-			post("/operator/people/{person}/tokens", "operator-token-register", keepers, h.register),
+			fresh(post("/operator/people/{person}/tokens", "operator-token-register", keepers, h.register)),
 			fresh(post("/operator/people/{person}/tokens/{token}/confirm", "operator-token-confirm", keepers, h.confirmToken)),
 			post("/operator/people/{person}/tokens/{token}/revoke", "operator-token-revoke", keepers, h.revokeToken),
+
+			fresh(post("/operator/people/{person}/invite", "operator-invite", keepers, h.invite)),
+			post("/operator/people/{person}/passkeys/{passkey}/remove", "operator-passkey-remove", keepers, h.removePasskey),
+			post("/operator/people/{person}/sessions/{session}/revoke", "operator-session-revoke", keepers, h.revokeSession),
+			post("/operator/people/{person}/sessions", "operator-sessions-revoke", keepers, h.revokeSessions),
+			fresh(post("/operator/passkeys/{passkey}/confirm", "operator-passkey-confirm", keepers, h.decidePasskey("confirm"))),
+			post("/operator/passkeys/{passkey}/decline", "operator-passkey-decline", keepers, h.decidePasskey("decline")),
 
 			get("/operator/on-call", "operator-on-call", rosters, h.onCall),
 			post("/operator/on-call/{role}/standing", "operator-on-call-standing", rosters, h.setStanding),
