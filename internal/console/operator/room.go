@@ -45,7 +45,6 @@ type Rooms struct {
 var (
 	keepers  = page.Holders(writ.RoleOperator)
 	watchers = page.Holders(writ.RoleOperator, writ.RoleAuditor)
-	auditors = page.Holders(writ.RoleAuditor)
 	counsel  = page.Holders(writ.RoleCounsel)
 	rosters  = page.Holders(writ.RoleOperator, writ.RoleCounsel)
 )
