@@ -53,6 +53,14 @@ func BenchmarkHundredThousandCases(b *testing.B) {
 			}
 		})
 	}
+	b.Run("board", func(b *testing.B) {
+		scattered(r.Docket, 100_000) // open ones, in every lane
+		for b.Loop() {
+			if _, err := r.Board(r.ctx, r.who("mira"), 8); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 	b.Run("report", func(b *testing.B) {
 		for b.Loop() {
 			made, err := report.Make(r.Cases(), report.Options{

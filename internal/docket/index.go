@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -57,6 +58,10 @@ type summary struct {
 	Persons    []writ.Person    `cbor:"40,keyasint,omitempty"`
 	EU         *euFacts         `cbor:"42,keyasint,omitempty"`
 	Subjects   string           `cbor:"41,keyasint,omitempty"` // identifiers in one line, for search
+	Awaits     string           `cbor:"43,keyasint,omitempty"` // the statement that its opening waits for
+	Asked      bool             `cbor:"44,keyasint,omitempty"` // a clock stands: somebody else must move
+
+	find string // what a search looks in, in lower case; not written
 }
 
 // euFacts is what Article 28 of Regulation (EU) 2023/1543 wants counted.
@@ -110,12 +115,18 @@ type index struct {
 	targets map[[8]byte][]writ.CaseID
 	orders  map[string][]writ.CaseID
 	from    map[writ.AuthorityID][]int64 // times of receipt, in no order
+	ranks   rankings
+
+	published map[string]bool // statements that were awaited and are in the log
+	revision  uint64          // how many events were written, and erasures
+	changed   chan struct{}   // closed when revision moves on
 }
 
 func newIndex() *index {
 	return &index{
 		cases: map[writ.CaseID]*summary{}, targets: map[[8]byte][]writ.CaseID{},
 		orders: map[string][]writ.CaseID{}, from: map[writ.AuthorityID][]int64{},
+		ranks: newRankings(), published: map[string]bool{}, changed: make(chan struct{}),
 	}
 }
 
@@ -146,12 +157,26 @@ func (x *index) put(s summary) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.keep(&s)
+	x.moved()
+}
+
+// moved tells whoever waits for a change; the caller holds mu.
+func (x *index) moved() {
+	close(x.changed)
+	x.changed = make(chan struct{})
 }
 
 // keep notes a summary; the caller holds mu.
 func (x *index) keep(s *summary) {
 	before := x.cases[s.ID]
-	x.cases[s.ID] = s
+	x.stand(before, s)
+	x.revision += uint64(s.Events)
+	if before != nil {
+		x.revision -= uint64(min(before.Events, s.Events))
+		if before.Awaits != s.Awaits {
+			delete(x.published, before.Awaits)
+		}
+	}
 	for _, t := range s.Targets {
 		if before == nil || !has(before.Targets, t) {
 			x.targets[t] = append(x.targets[t], s.ID)
@@ -163,6 +188,13 @@ func (x *index) keep(s *summary) {
 	if s.Authority != "" && before == nil && s.Mark == "" {
 		x.from[s.Authority] = append(x.from[s.Authority], s.Received)
 	}
+}
+
+// stand puts a case where it stands now; the caller holds mu.
+func (x *index) stand(before, s *summary) {
+	s.find = strings.ToLower(s.Reference + "\n" + s.Issuer + "\n" + s.Subjects + "\n" + string(s.ID))
+	x.cases[s.ID] = s
+	x.ranks.move(before, s)
 }
 
 func has[T comparable](all []T, one T) bool {
@@ -271,5 +303,7 @@ func (x *index) replace(s summary) {
 		order := string(before.Order)
 		x.orders[order] = slices.DeleteFunc(x.orders[order], func(id writ.CaseID) bool { return id == s.ID })
 	}
-	x.cases[s.ID] = &s
+	x.stand(x.cases[s.ID], &s)
+	x.revision++
+	x.moved()
 }

@@ -2,7 +2,6 @@ package docket
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 	"time"
 
@@ -51,14 +50,16 @@ type Filter struct {
 	Waits      writ.Role
 	Person     writ.Person // who has acted in it
 	From, To   time.Time   // of receipt
+	DueBy      time.Time   // whose first deadline is at or before
 	Text       string      // in reference, issuer or identifiers; case does not matter
-	Newest     bool        // newest first, instead of by deadline
+	Order      string      // "deadline" or "", "newest", "review": silent ones, by when that is looked at or ends
+	Newest     bool        // the same as the order "newest"
 	After      writ.CaseID // the last case of the page before
 	Limit      int         // at most 1,000; 0 is 100
 }
 
-// List returns cases, by deadline (those without one last, newest first) or by
-// receipt, and whether more follow.
+// List returns cases, by deadline (those without one last, newest first) or in
+// another order, and whether more follow.
 func (d *Docket) List(f Filter) (rows []Row, more bool) {
 	if f.Limit <= 0 {
 		f.Limit = 100
@@ -66,31 +67,44 @@ func (d *Docket) List(f Filter) (rows []Row, more bool) {
 	f.Limit = min(f.Limit, 1000)
 	f.Text = strings.ToLower(f.Text)
 	now := micro(d.now())
-	d.index.mu.RLock()
-	defer d.index.mu.RUnlock()
-	found := make([]*summary, 0, 1024)
-	for _, s := range d.index.cases {
-		if f.takes(s, now) {
-			found = append(found, s)
+	x := d.index
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	ranks, due := f.ranking(&x.ranks)
+	ranks.walk(x.cases[f.After], func(s *summary) bool {
+		switch {
+		case due && f.over(s, now):
+			return false // all others are due later
+		case !f.takes(s, now):
+			return true
 		}
-	}
-	order := byDeadline
-	if f.Newest {
-		order = byReceipt
-	}
-	slices.SortFunc(found, order)
-	if last := d.index.cases[f.After]; last != nil {
-		i, there := slices.BinarySearchFunc(found, last, order)
-		if there {
-			i++
+		more = len(rows) == f.Limit
+		if !more {
+			rows = append(rows, s.row(now))
 		}
-		found = found[i:]
-	}
-	more = len(found) > f.Limit
-	for _, s := range found[:min(f.Limit, len(found))] {
-		rows = append(rows, s.row(now))
-	}
+		return !more
+	})
 	return rows, more
+}
+
+// ranking chooses the shortest order that has all that the filter takes, and
+// says whether it is by deadline.
+func (f *Filter) ranking(r *rankings) (_ *ranking, due bool) {
+	switch {
+	case f.Order == "review":
+		return r.silence, false
+	case f.Newest || f.Order == "newest":
+		return r.received, false
+	case f.Open:
+		return r.open, true
+	}
+	return r.due, true
+}
+
+// over says that a case, and each behind it by deadline, is due later than asked
+// for.
+func (f *Filter) over(s *summary, now int64) bool {
+	return f.Late && (s.Due == 0 || s.Due > now) || !f.DueBy.IsZero() && (s.Due == 0 || s.Due > micro(f.DueBy))
 }
 
 func byDeadline(a, b *summary) int {
@@ -116,8 +130,8 @@ func byReceipt(a, b *summary) int {
 func (f *Filter) takes(s *summary, now int64) bool {
 	switch {
 	case f.Stage != "" && s.Stage != f.Stage,
-		f.Open && (s.Closed != 0 || s.Mark == Historic),
-		f.Late && (s.Due == 0 || s.Due > now),
+		f.Open && !s.open(),
+		f.over(s, now),
 		f.Silent && !s.silent(),
 		f.Instrument != "" && s.Instrument != f.Instrument,
 		f.Country != "" && s.Country != f.Country,
@@ -131,9 +145,7 @@ func (f *Filter) takes(s *summary, now int64) bool {
 	case f.Mark == "ordinary" && s.Mark != "", f.Mark != "" && f.Mark != "ordinary" && string(s.Mark) != f.Mark:
 		return false
 	}
-	return f.Text == "" || strings.Contains(strings.ToLower(s.Reference), f.Text) ||
-		strings.Contains(strings.ToLower(s.Issuer), f.Text) || strings.Contains(strings.ToLower(s.Subjects), f.Text) ||
-		strings.Contains(strings.ToLower(string(s.ID)), f.Text)
+	return f.Text == "" || strings.Contains(s.find, f.Text)
 }
 
 func (s *summary) silent() bool {

@@ -38,6 +38,13 @@ func (d *Docket) summarise(c *Case) summary {
 	if len(c.Deliveries) > 0 {
 		s.Delivered = micro(c.Deliveries[0].At)
 	}
+	switch {
+	case c.Waiver != nil || c.Production != nil:
+	case c.Opening != nil:
+		s.Awaits = c.Opening.Statement
+	case c.Writ != nil:
+		s.Awaits = c.Writ.Statement
+	}
 	if c.Closing != nil {
 		s.Closed, s.Outcome, s.Affected = micro(c.Closing.At), c.Closing.Outcome, c.Closing.Affected
 	}
@@ -84,6 +91,7 @@ func (c *Case) told() string {
 // clocks notes the first deadline that runs, and all of them for reports.
 func (s *summary) clocks(all []law.Clock) {
 	for _, c := range all {
+		s.Asked = s.Asked || c.State == law.Paused
 		if c.State == law.Running && !c.Holds && !c.Due.IsZero() && (s.Due == 0 || micro(c.Due) < s.Due) {
 			s.Due, s.Half, s.Clock = micro(c.Due), micro(c.Half), c.ID
 		}
