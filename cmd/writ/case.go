@@ -29,7 +29,7 @@ with --server and --ca.`,
 	}
 	s := newSeat(g, cmd)
 	cmd.AddCommand(
-		caseList(s), caseShow(s), caseEvents(s), caseVerify(s), caseQuestions(s), caseDamage(s),
+		caseList(s), caseBoard(s), caseShow(s), caseEvents(s), caseVerify(s), caseQuestions(s), caseDamage(s),
 		caseAttach(s), caseDocument(s), caseAmend(s), caseAuthenticate(s), caseIdentify(s), caseLocate(s), caseScope(s),
 		casePreserve(s), caseExtend(s), caseUnpreserve(s),
 		caseFact(s), caseReview(s), caseDetermine(s), caseSecond(s), caseSecrecy(s), caseLift(s), caseClock(s),
@@ -60,7 +60,7 @@ the end of a page names the --after that begins the next.`,
 	}
 	asJSON := jsonFlag(cmd)
 	var q api.ListInput
-	var from, to string
+	var from, to, dueBy string
 	f := cmd.Flags()
 	f.BoolVar(&q.Open, "open", false, "only those that are not closed")
 	f.BoolVar(&q.Late, "late", false, "only those with a deadline that is over")
@@ -75,6 +75,8 @@ the end of a page names the --after that begins the next.`,
 	f.StringVar(&q.Customer, "customer", "", "about this customer")
 	f.StringVar(&q.Waits, "waits", "", "that wait for this role (counsel)")
 	f.StringVar(&q.Text, "text", "", "whose reference, issuer or id has this text")
+	f.StringVar(&q.Order, "order", "", "deadline, newest, or review: silent ones by when that ends or is looked at again")
+	f.StringVar(&dueBy, "due-by", "", "whose first deadline is at or before this time or day")
 	f.StringVar(&from, "from", "", "received at or after this time or day")
 	f.StringVar(&to, "to", "", "received before this time or day")
 	f.StringVar(&q.After, "after", "", "the case after which the page begins")
@@ -84,6 +86,9 @@ the end of a page names the --after that begins the next.`,
 			return err
 		}
 		if q.To, err = parseMoment("--to", to); err != nil {
+			return err
+		}
+		if q.DueBy, err = parseMoment("--due-by", dueBy); err != nil {
 			return err
 		}
 		return listCases(s, cmd, *asJSON, q)

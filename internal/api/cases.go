@@ -45,8 +45,10 @@ type ListInput struct {
 	Mine       bool      `query:"mine" doc:"those in which I acted"`
 	From       time.Time `query:"from"`
 	To         time.Time `query:"to"`
+	DueBy      time.Time `query:"due_by" doc:"whose first deadline is at or before"`
 	Text       string    `query:"text"`
-	Newest     bool      `query:"newest"`
+	Order      string    `query:"order" enum:"deadline,newest,review" doc:"review: those of which the customer must not know, by when that ends or is looked at again"`
+	Newest     bool      `query:"newest" doc:"the same as the order newest"`
 	After      string    `query:"after"`
 	Limit      int       `query:"limit" minimum:"0" maximum:"1000"`
 }
@@ -181,6 +183,7 @@ func (h office) moved(c *docket.Case, err error) (*output[Case], error) {
 
 func (h office) list(ctx context.Context, in *ListInput) (CasePage, error) {
 	f := docket.Filter{
+		DueBy: in.DueBy, Order: in.Order,
 		Stage: in.Stage, Open: in.Open, Late: in.Late, Silent: in.Silent, Mark: in.Mark, Instrument: writ.Instrument(in.Instrument),
 		Country: strings.ToUpper(in.Country), Authority: writ.AuthorityID(in.Authority), Waits: writ.Role(in.Waits),
 		From: in.From, To: in.To, Text: in.Text, Newest: in.Newest, After: writ.CaseID(in.After), Limit: in.Limit,

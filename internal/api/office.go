@@ -70,6 +70,7 @@ func OfficeHandler(o Office) http.Handler {
 	h := office{o}
 	a.UseMiddleware(h.permitted)
 	h.cases(a)
+	h.board(a)
 	h.moves(a)
 	h.writs(a)
 	h.documents(a)

@@ -180,6 +180,7 @@ func (d *Desk) Cases(ctx context.Context, q ListInput) (p CasePage, err error) {
 	text("waits", q.Waits)
 	text("text", q.Text)
 	text("after", q.After)
+	text("order", q.Order)
 	flag("open", q.Open)
 	flag("late", q.Late)
 	flag("silent", q.Silent)
@@ -187,11 +188,32 @@ func (d *Desk) Cases(ctx context.Context, q ListInput) (p CasePage, err error) {
 	flag("newest", q.Newest)
 	at("from", q.From)
 	at("to", q.To)
+	at("due_by", q.DueBy)
 	if q.Limit > 0 {
 		v.Set("limit", strconv.Itoa(q.Limit))
 	}
 	err = d.Do(ctx, http.MethodGet, "cases?"+v.Encode(), nil, &p)
 	return p, err
+}
+
+// Board returns the docket at a glance.
+func (d *Desk) Board(ctx context.Context, in BoardInput) (b Board, err error) {
+	v := url.Values{"each": {strconv.Itoa(in.Each)}}
+	if in.After != 0 {
+		v.Set("after", strconv.FormatUint(in.After, 10))
+		v.Set("wait", strconv.Itoa(in.Wait))
+	}
+	err = d.Do(ctx, http.MethodGet, "board?"+v.Encode(), nil, &b)
+	return b, err
+}
+
+// Revision returns the docket's revision as soon as it is another than after, or
+// after so many seconds.
+func (d *Desk) Revision(ctx context.Context, after uint64, wait int) (uint64, error) {
+	var r Revision
+	v := url.Values{"after": {strconv.FormatUint(after, 10)}, "wait": {strconv.Itoa(wait)}}
+	err := d.Do(ctx, http.MethodGet, "board/revision?"+v.Encode(), nil, &r)
+	return r.Revision, err
 }
 
 // Attach adds a file to a case; system and note are an export's.

@@ -31,6 +31,7 @@ var (
 // An operation that is not here is refused to everybody.
 var powers = map[string][]writ.Role{
 	"receive": entry, "cases": inCases, "case": inCases, "case-events": inCases, "verify-case": inCases, "rehearsed": inCases,
+	"board": inCases, "revision": inCases,
 	"identify": inCases, "locate": inCases, "law": anybody, "instrument": anybody, "import": entry,
 
 	"amend-case": entry, "authenticate-case": entry, "identify-case": counsel, "scope-case": counsel, "preserve-case": entry,

@@ -20,6 +20,16 @@ type Verified struct {
 	Head      [32]byte `json:"-"`       // hash of the newest event, that each event names of the one before
 	Erased    bool     `json:"erased,omitempty"`
 	Complaint []string `json:"complaint,omitempty"` // what does not fit, each a sentence
+
+	Each []Commitment `json:"each,omitempty"` // of each event, in order
+}
+
+// Commitment is how an event stands against the public log.
+type Commitment struct {
+	Seq       uint32 `json:"seq"`
+	Statement string `json:"statement"` // the ledger's name for it
+	Digest    []byte `json:"digest"`    // hash of the event
+	State     string `json:"state"`     // proven, waiting or broken
 }
 
 // Verify holds the events of a case against what the ledger committed to when
@@ -38,16 +48,21 @@ func (d *Docket) Verify(ctx context.Context, id writ.CaseID) (v Verified, err er
 		}
 		hash := hashEvent(encoded)
 		want := Statement{Case: id, Seq: e.Seq, Event: e.Kind, Digest: hash[:], Previous: previous[:]}
+		state := Commitment{Seq: e.Seq, Statement: StatementID(id, e.Seq), Digest: hash[:]}
 		switch complaint, err := d.holds(ctx, StatementID(id, e.Seq), want); {
 		case errors.Is(err, ledger.ErrPending):
 			v.Waiting++
+			state.State = "waiting"
 		case err != nil:
 			return v, err
 		case complaint != "":
 			v.Complaint = append(v.Complaint, fmt.Sprintf("event %d: %s", e.Seq, complaint))
+			state.State = "broken"
 		default:
 			v.Proven++
+			state.State = "proven"
 		}
+		v.Each = append(v.Each, state)
 		v.Events, v.Head, previous = e.Seq, hash, hash
 	}
 	return v, nil
