@@ -54,10 +54,10 @@ func (d *Docket) Board(ctx context.Context, who Actor, each int) (Board, error) 
 	defer x.mu.RUnlock()
 	b := Board{Revision: x.revision, Open: x.ranks.open.tree.Len()}
 	x.ranks.open.walk(nil, func(s *summary) bool {
-		switch {
-		case s.Due == 0 || s.Due >= tonight:
+		switch due := s.due(); {
+		case due == 0 || due >= tonight:
 			return false
-		case s.Due <= now:
+		case due <= now:
 			b.Late++
 		default:
 			b.Today++
@@ -131,7 +131,7 @@ func (d *Docket) awaited(ctx context.Context) (map[writ.CaseID]bool, error) {
 		case errors.Is(err, ledger.ErrPending), errors.Is(err, ledger.ErrNoStatement):
 			// Who moved on meanwhile is in another lane.
 			x.mu.RLock()
-			if s := x.cases[id]; s != nil && s.Awaits == statement && s.lane() == LaneProduction {
+			if s := x.cases[id]; s != nil && s.Awaits == statement && s.stands(LaneProduction) {
 				out[id] = true
 			}
 			x.mu.RUnlock()

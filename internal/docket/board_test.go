@@ -33,6 +33,9 @@ func scattered(d *Docket, n int) {
 				s.Waits = append(s.Waits, role)
 			}
 		}
+		if r.IntN(9) == 0 {
+			s.Over, s.Missed = day(90, 0), "eu.epoc"
+		}
 		switch r.IntN(6) {
 		case 0:
 			s.Closed, s.Stage, s.Due = day(1000, 0), "closed", 0
@@ -122,11 +125,20 @@ func TestBoardCounts(t *testing.T) {
 			continue
 		}
 		open++
-		lanes[s.lane()]++
+		somewhere := false
+		for _, l := range Lanes {
+			if s.stands(l) {
+				lanes[l]++
+				somewhere = true
+			}
+		}
+		if !somewhere {
+			t.Fatalf("the case %s is open and in no lane", s.ID)
+		}
 		switch {
-		case s.Due != 0 && s.Due <= now:
+		case s.due() != 0 && s.due() <= now:
 			late++
-		case s.Due != 0 && s.Due < tonight:
+		case s.due() != 0 && s.due() < tonight:
 			today++
 		}
 		if has(s.Waits, writ.RoleCounsel) {
@@ -157,12 +169,12 @@ func TestBoardCounts(t *testing.T) {
 	}
 }
 
-// TestBoardFollowsACase: a case goes from lane to lane, is in one of them at a
-// time, and stands with the witnesses only until the log has what it waits for.
+// TestBoardFollowsACase: a case goes from lane to lane, is in that of each who may
+// work at it, and stands with the witnesses only until the log has what it waits for.
 func TestBoardFollowsACase(t *testing.T) {
 	r := newRig(t)
 	r.bucket("ward-seven", map[writ.ObjectKey]string{"letters/0001": "she may go home"})
-	in := func(want Lane) {
+	in := func(want ...Lane) {
 		t.Helper()
 		b, err := r.Board(r.ctx, r.who("mira"), 5)
 		r.must(err)
@@ -172,14 +184,13 @@ func TestBoardFollowsACase(t *testing.T) {
 				where = append(where, l.Lane)
 			}
 		}
-		if !slices.Equal(where, []Lane{want}) {
-			t.Fatalf("the case is in %v, want %s", where, want)
+		if !slices.Equal(where, want) {
+			t.Fatalf("the case is in %v, want %v", where, want)
 		}
 	}
 	c, err := r.Receive(r.ctx, r.who("noor"), Intake{Demand: r.epoc()})
 	r.must(err)
-	in(LaneIntake)
-	r.must(err)
+	in(LaneIntake, LaneCounsel)
 	_, err = r.Reply(r.ctx, r.who("mira"), c.ID, Reply{Answer: "withdrawn", Reason: "taken back", Final: true})
 	r.must(err)
 	in(LaneCounsel)
@@ -258,4 +269,33 @@ func TestRevision(t *testing.T) {
 	if got := r.Revision(); got < now {
 		t.Errorf("after a restart it is %d, was %d", got, now)
 	}
+}
+
+// TestLateStaysLate: a case whose deadline is over is late in lists and on the
+// board until it is done, whatever else happens in it.
+func TestLateStaysLate(t *testing.T) {
+	r := newRig(t)
+	d := r.epoc()
+	d.Emergency, d.Received = true, d.Received.Add(-30*time.Hour)
+	c, err := r.Receive(r.ctx, r.who("noor"), Intake{Demand: d})
+	r.must(err)
+	late := func(want int) {
+		t.Helper()
+		rows, _ := r.List(Filter{Late: true})
+		b, err := r.Board(r.ctx, r.who("mira"), 5)
+		r.must(err)
+		if len(rows) != want || b.Late != want {
+			t.Fatalf("%d late in the list, %d on the board, want %d", len(rows), b.Late, want)
+		}
+		if want > 0 && (!rows[0].Late || rows[0].Due.IsZero() || rows[0].Clock == "") {
+			t.Errorf("%+v", rows[0])
+		}
+	}
+	late(1)
+	_, err = r.Authenticate(r.ctx, r.who("noor"), c.ID, Authentication{Means: "national-system", Note: "seal verified", Genuine: true})
+	r.must(err)
+	late(1)
+	_, err = r.Reply(r.ctx, r.who("mira"), c.ID, Reply{Answer: "withdrawn", Reason: "taken back", Final: true})
+	r.must(err)
+	late(0)
 }

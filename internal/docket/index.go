@@ -60,6 +60,8 @@ type summary struct {
 	Subjects   string           `cbor:"41,keyasint,omitempty"` // identifiers in one line, for search
 	Awaits     string           `cbor:"43,keyasint,omitempty"` // the statement that its opening waits for
 	Asked      bool             `cbor:"44,keyasint,omitempty"` // a clock stands: somebody else must move
+	Over       int64            `cbor:"45,keyasint,omitempty"` // when the first deadline was over that nobody kept so far
+	Missed     string           `cbor:"46,keyasint,omitempty"` // its clock
 
 	find string // what a search looks in, in lower case; not written
 }
@@ -254,17 +256,15 @@ func (x *index) alike(s *summary) (sameTarget, sameOrder []summary) {
 func (x *index) due(now time.Time) (ids []writ.CaseID, next time.Time) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	var first int64
-	for id, s := range x.cases {
-		switch {
-		case s.Wake == 0:
-		case s.Wake <= micro(now):
-			ids = append(ids, id)
-		case first == 0 || s.Wake < first:
-			first = s.Wake
+	x.ranks.wake.walk(nil, func(s *summary) bool {
+		if s.Wake > micro(now) {
+			next = from(s.Wake)
+			return false
 		}
-	}
-	return ids, from(first)
+		ids = append(ids, s.ID)
+		return true
+	})
+	return ids, next
 }
 
 // preserved are the cases that preserve something.

@@ -104,18 +104,20 @@ func (f *Filter) ranking(r *rankings) (_ *ranking, due bool) {
 // over says that a case, and each behind it by deadline, is due later than asked
 // for.
 func (f *Filter) over(s *summary, now int64) bool {
-	return f.Late && (s.Due == 0 || s.Due > now) || !f.DueBy.IsZero() && (s.Due == 0 || s.Due > micro(f.DueBy))
+	due := s.due()
+	return f.Late && (due == 0 || due > now) || !f.DueBy.IsZero() && (due == 0 || due > micro(f.DueBy))
 }
 
 func byDeadline(a, b *summary) int {
+	x, y := a.due(), b.due()
 	switch {
-	case (a.Due == 0) != (b.Due == 0):
-		if a.Due == 0 {
+	case (x == 0) != (y == 0):
+		if x == 0 {
 			return 1
 		}
 		return -1
-	case a.Due != b.Due:
-		return cmp.Compare(a.Due, b.Due)
+	case x != y:
+		return cmp.Compare(x, y)
 	}
 	return byReceipt(a, b)
 }
@@ -148,16 +150,29 @@ func (f *Filter) takes(s *summary, now int64) bool {
 	return f.Text == "" || strings.Contains(s.find, f.Text)
 }
 
+// due is the first deadline of an open case that runs, or that is over and was
+// not kept; 0 if there is none.
+func (s *summary) due() int64 {
+	if s.Over != 0 && s.open() && (s.Due == 0 || s.Over < s.Due) {
+		return s.Over
+	}
+	return s.Due
+}
+
 func (s *summary) silent() bool {
 	return s.Mark == "" && s.Lifted == 0 && s.Basis != writ.TellBefore && s.Basis != writ.TellAfter
 }
 
 func (s *summary) row(now int64) Row {
+	due, clock := s.due(), s.Clock
+	if due != s.Due {
+		clock = s.Missed
+	}
 	return Row{
 		Case: s.ID, Mark: s.Mark, Stage: s.Stage, Reference: s.Reference, Instrument: s.Instrument,
 		Issuer: s.Issuer, Country: s.Country, Authority: s.Authority, Emergency: s.Emergency, Classes: s.Classes,
-		Customer: s.Customer, Received: from(s.Received), Touched: from(s.Touched), Clock: s.Clock, Due: from(s.Due),
-		Late: s.Due != 0 && s.Due <= now, Secrecy: s.Basis, SilentTo: from(s.SilentTo), Lifted: from(s.Lifted),
+		Customer: s.Customer, Received: from(s.Received), Touched: from(s.Touched), Clock: clock, Due: from(due),
+		Late: due != 0 && due <= now, Secrecy: s.Basis, SilentTo: from(s.SilentTo), Lifted: from(s.Lifted),
 		Look: from(s.Look), Outcome: s.Outcome, Waits: s.Waits, Preserved: s.Preserved, Events: s.Events,
 	}
 }

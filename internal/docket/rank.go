@@ -11,8 +11,8 @@ import (
 // Lane says what a case waits for, as a board shows it.
 type Lane string
 
-// The lanes. A case that is open is in one of the first six; the last two are
-// of those that are closed, which may be in both.
+// The lanes. A case that is open is in at least one of the first six; the last two
+// are of those that are closed, which may be in both.
 const (
 	LaneIntake     Lane = "intake"
 	LaneCounsel    Lane = "counsel"
@@ -27,26 +27,24 @@ const (
 // Lanes are all lanes, in the order of a case's way.
 var Lanes = []Lane{LaneIntake, LaneCounsel, LaneCustodian, LaneProduction, LaneWitnesses, LaneAuthority, LaneSilent, LaneClosed}
 
-// lane is where an open case stands on the board, "" if it is not open. Whether
-// it waits for the log is known only when somebody looks.
-func (s *summary) lane() Lane {
+// stands says whether an open case is in a lane: it is in that of each role that
+// it waits for, for two may work at once. Whether it waits for the log is known
+// only when somebody looks.
+func (s *summary) stands(l Lane) bool {
+	authority := s.Stage == "delivered" || s.Asked
 	switch {
 	case !s.open():
-		return ""
-	case s.Stage == "delivered", s.Asked:
-		return LaneAuthority
-	case len(s.Waits) == 0:
-		return LaneCounsel
+		return false
+	case l == LaneAuthority:
+		return authority
+	case l == LaneCounsel && len(s.Waits) == 0 && !authority:
+		return true // of no case nobody thinks
+	case l == LaneProduction && s.Stage == "delivered":
+		return false // it only waits for the authority's word
+	case l == LaneWitnesses:
+		return false
 	}
-	switch s.Waits[0] {
-	case writ.RoleIntake:
-		return LaneIntake
-	case writ.RoleCustodian:
-		return LaneCustodian
-	case writ.RoleProduction:
-		return LaneProduction
-	}
-	return LaneCounsel
+	return has(s.Waits, writ.Role(l))
 }
 
 func (s *summary) open() bool { return s.Closed == 0 && s.Mark != Historic && s.Stage != stageErased }
@@ -68,6 +66,13 @@ func bySilence(a, b *summary) int {
 		return c
 	}
 	return byReceipt(a, b)
+}
+
+func byWake(a, b *summary) int {
+	if c := cmp.Compare(a.Wake, b.Wake); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.ID, b.ID)
 }
 
 func byClosing(a, b *summary) int {
@@ -113,6 +118,7 @@ type rankings struct {
 	due, received *ranking // all cases
 	open          *ranking // by deadline
 	silence       *ranking // of which the customer must not know
+	wake          *ranking // in which the docket itself has something to do
 	lanes         map[Lane]*ranking
 	waits         map[string]waiting // open cases by the roles for which they wait
 }
@@ -127,10 +133,11 @@ func newRankings() rankings {
 	any := func(*summary) bool { return true }
 	r := rankings{
 		due: newRanking(byDeadline, any), received: newRanking(byReceipt, any), open: newRanking(byDeadline, (*summary).open),
-		silence: newRanking(bySilence, (*summary).silent), lanes: map[Lane]*ranking{}, waits: map[string]waiting{},
+		silence: newRanking(bySilence, (*summary).silent),
+		wake:    newRanking(byWake, func(s *summary) bool { return s.Wake != 0 }), lanes: map[Lane]*ranking{}, waits: map[string]waiting{},
 	}
 	for _, l := range Lanes {
-		r.lanes[l] = newRanking(byDeadline, func(s *summary) bool { return s.lane() == l })
+		r.lanes[l] = newRanking(byDeadline, func(s *summary) bool { return s.stands(l) })
 	}
 	r.lanes[LaneSilent] = newRanking(bySilence, func(s *summary) bool { return s.Closed != 0 && s.silent() })
 	r.lanes[LaneClosed] = newRanking(byClosing, func(s *summary) bool { return s.Closed != 0 && s.Mark != Historic })
@@ -138,7 +145,7 @@ func newRankings() rankings {
 }
 
 func (r *rankings) move(before, now *summary) {
-	for _, one := range []*ranking{r.due, r.received, r.open, r.silence} {
+	for _, one := range []*ranking{r.due, r.received, r.open, r.silence, r.wake} {
 		one.move(before, now)
 	}
 	for _, one := range r.lanes {

@@ -61,7 +61,7 @@ func (d *Docket) summarise(c *Case) summary {
 	}
 	slices.Sort(s.Persons)
 	if c.Mark != Historic {
-		s.clocks(d.ClocksOf(c))
+		s.clocks(d.ClocksOf(c), c.Closing == nil && c.final() == nil && len(c.Deliveries) == 0)
 		for _, n := range d.Needs(c) {
 			if n.Role != "" && !has(s.Waits, n.Role) {
 				s.Waits = append(s.Waits, n.Role)
@@ -88,12 +88,18 @@ func (c *Case) told() string {
 	return "none"
 }
 
-// clocks notes the first deadline that runs, and all of them for reports.
-func (s *summary) clocks(all []law.Clock) {
+// clocks notes the first deadline that runs, and all of them for reports; waits
+// says whether the authority still waits for its answer.
+func (s *summary) clocks(all []law.Clock, waits bool) {
 	for _, c := range all {
 		s.Asked = s.Asked || c.State == law.Paused
 		if c.State == law.Running && !c.Holds && !c.Due.IsZero() && (s.Due == 0 || micro(c.Due) < s.Due) {
 			s.Due, s.Half, s.Clock = micro(c.Due), micro(c.Half), c.ID
+		}
+		// What is late stays late, whatever else happens in the case, until it is
+		// done; one that was done late has the time at which it was.
+		if waits && c.State == law.Missed && c.At.Equal(c.Due) && (s.Over == 0 || micro(c.Due) < s.Over) {
+			s.Over, s.Missed = micro(c.Due), c.ID
 		}
 		if c.State == law.Met || c.State == law.Missed || c.State == law.Running && !c.Holds {
 			s.Deadlines = append(s.Deadlines, deadline{ID: c.ID, Due: micro(c.Due), Met: micro(c.At)})
