@@ -58,7 +58,7 @@ const (
 // in memory.
 type House struct {
 	api.Office
-	T      *testing.T
+	T      testing.TB
 	Ctx    context.Context
 	Dir    string
 	Store  records.Store
@@ -108,7 +108,7 @@ var Team = []struct {
 }
 
 // NewHouse opens an office with its staff and one customer, and no case.
-func NewHouse(t *testing.T) *House {
+func NewHouse(t testing.TB) *House {
 	t.Helper()
 	h := &House{T: t, Ctx: t.Context(), Dir: t.TempDir(), Store: records.NewMemory(), Tokens: map[string]string{}, Keys: map[writ.Person]ed25519.PrivateKey{}}
 	h.Office.Now, h.Version = h.Now, "test"

@@ -45,7 +45,7 @@ type Rig struct {
 }
 
 // New serves rooms; make gets the rig, its Desk set, and returns them.
-func New(t *testing.T, make func(*Rig) []page.Room) *Rig {
+func New(t testing.TB, make func(*Rig) []page.Room) *Rig {
 	t.Helper()
 	r := &Rig{House: apitest.NewHouse(t)}
 	office := api.OfficeHandler(r.Office)
