@@ -27,7 +27,7 @@ type options struct {
 	peers   string        // folder with the peers' binaries: minio, versitygw
 	work    string        // scratch folder; must be on the disk to be measured
 	doc     string        // the document to write into; "" prints only
-	only    string        // "rates", "scale", "memory", "profile", "ledger", "docket", or "" for all
+	only    string        // "rates", "scale", "memory", "profile", "ledger", "docket", "console", or "" for all
 	rounds  int           // bursts of each server at each size
 	burst   time.Duration // length of one burst
 	clients int           // concurrent clients in the load process
@@ -57,7 +57,7 @@ func main() {
 	flag.StringVar(&o.peers, "peers", "", "folder with minio and versitygw; empty leaves them out")
 	flag.StringVar(&o.work, "work", "", "scratch folder on the disk to measure (default: a new one in the temporary folder)")
 	flag.StringVar(&o.doc, "doc", "", "write the tables into this document, between its marks")
-	flag.StringVar(&o.only, "only", "", "one part only: rates, scale, memory, profile, ledger, docket")
+	flag.StringVar(&o.only, "only", "", "one part only: rates, scale, memory, profile, ledger, docket, console")
 	flag.IntVar(&o.rounds, "rounds", 3, "bursts of each server at each size")
 	flag.DurationVar(&o.burst, "burst", 3*time.Second, "length of one burst")
 	flag.IntVar(&o.clients, "clients", 8, "concurrent clients")
@@ -90,6 +90,7 @@ func run(ctx context.Context, o options) error {
 		{"scale", measureScale},
 		{"ledger", measureOwn("ledger", ledgerFigures)},
 		{"docket", measureOwn("docket", docketFigures)},
+		{"console", measureOwn("console", consoleFigures)},
 	}
 	for _, p := range parts {
 		if o.only != "" && o.only != p.name {

@@ -62,6 +62,20 @@ var docketFigures = []figure{
 	{"and packed: hashed, sealed to an age key, synced", "./internal/docket", "Produce", "objects/s", "3x", "", thousands("/s"), nil},
 }
 
+// consoleFigures are those of the pages of the docket.
+var consoleFigures = []figure{
+	{"the board of 100,000 cases, 2,000 of them open: made, without the line, processor time", "./internal/console/cases", "Pages/board", "cpu-ns/op", "200x", "10 ms", milliseconds, within10},
+	{"the table by deadline", "./internal/console/cases", "Pages/table", "cpu-ns/op", "200x", "", milliseconds, nil},
+	{"a search through all of them", "./internal/console/cases", "Pages/search", "cpu-ns/op", "50x", "", milliseconds, nil},
+	{"a case", "./internal/console/cases", "Pages/case", "cpu-ns/op", "200x", "", milliseconds, nil},
+	{"200 people at once over TLS, each reading a page for 5 s, for a minute: median", "./internal/console/cases", "Pages/load", "median-ns", "1x", "", milliseconds, nil},
+	{"99 of 100 pages within", "./internal/console/cases", "Pages/load", "p99-ns", "1x", "500 ms", milliseconds, func(v float64) bool { return v <= 500e6 }},
+	{"the slowest of them", "./internal/console/cases", "Pages/load", "worst-ns", "1x", "", milliseconds, nil},
+	{"pages a second", "./internal/console/cases", "Pages/load", "pages/s", "1x", "", thousands("/s"), nil},
+}
+
+func within10(v float64) bool { return v <= 10e6 }
+
 func within300(v float64) bool { return v <= 300e6 }
 
 func hundredths(v float64) string { return strconv.FormatFloat(v, 'f', 2, 64) }
