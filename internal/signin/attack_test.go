@@ -551,3 +551,22 @@ func (f *failingStore) Update(ctx context.Context, fn func(records.Tx) error) er
 		return nil
 	})
 }
+
+// TestKinds: a ceremony is of no use for anything but what it was begun for, and ends
+// when that is tried.
+func TestKinds(t *testing.T) {
+	now := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	kinds := []ceremonyKind{enrolling, signingIn, steppingUp, atProvider}
+	for _, begun := range kinds {
+		for _, tried := range kinds {
+			var c ceremonies
+			id := c.begin(&ceremony{kind: begun}, home, now)
+			if got := c.take(id, tried, now); (got != nil) != (begun == tried) {
+				t.Errorf("a ceremony of kind %d is taken as %d", begun, tried)
+			}
+			if c.take(id, begun, now) != nil {
+				t.Errorf("a ceremony of kind %d, tried as %d, goes on", begun, tried)
+			}
+		}
+	}
+}
