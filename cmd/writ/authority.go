@@ -31,7 +31,7 @@ authority. An EU order is taken from an authority that is not here.`,
 	key.AddCommand(authorityKeyAdd(s),
 		authorityOf(s, "key verify", "keys", "verify", "FINGERPRINT", "Say that you compared a key with the authority, over an independent contact"),
 		authorityOf(s, "key revoke", "keys", "revoke", "FINGERPRINT", "End a key for good"))
-	cmd.AddCommand(authorityList(s), authorityShow(s), authorityAdd(s), authorityChange(s),
+	cmd.AddCommand(authorityList(s), authorityShow(s), authorityHistory(s), authorityAlike(s), authorityAdd(s), authorityChange(s),
 		authorityMark(s, "suspend", "Mark an authority, so that nobody deals with it unawares"),
 		authorityMark(s, "resume", "Take the mark away: counsel does"), callBack, key)
 	return cmd
@@ -46,6 +46,7 @@ func authorityList(s *seat) *cobra.Command {
 	asJSON := jsonFlag(cmd)
 	f := cmd.Flags()
 	name, country, kind, status := f.String("name", "", "how a word of the name begins"), f.String("country", "", "ISO 3166-1, or EU"), f.String("kind", "", "such as court or prosecutor"), f.String("status", "", "active or suspended")
+	key := f.String("key", "", "fingerprint of a key, SHA-256 in hex: the one authority that has it")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		d, err := s.desk(cmd)
 		if err != nil {
@@ -55,7 +56,7 @@ func authorityList(s *seat) *cobra.Command {
 		all := []api.Authority{}
 		for after := ""; ; {
 			var page api.AuthorityPage
-			path := asked("authorities", "name", *name, "country", strings.ToUpper(*country), "kind", *kind, "status", *status, "after", after, "limit", "1000")
+			path := asked("authorities", "name", *name, "country", strings.ToUpper(*country), "kind", *kind, "status", *status, "key", *key, "after", after, "limit", "1000")
 			if err := d.Do(cmd.Context(), "GET", path, nil, &page); err != nil {
 				return err
 			}
@@ -133,6 +134,45 @@ func authorityShow(s *seat) *cobra.Command {
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return consult(s, cmd, *asJSON, "GET", "authorities/"+below(args[0]), nil, func(_ *desk, a api.Authority) error { return tellAuthority(cmd, a) })
+	}
+	return cmd
+}
+
+func authorityHistory(s *seat) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "history AUTHORITY", Short: "All versions of an entry, the newest first",
+		Example: "  writ --data /srv/writ authority history a-0123456789abcdef0123",
+		Args:    exactly("AUTHORITY"),
+	}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return consult(s, cmd, *asJSON, "GET", "authorities/"+below(args[0], "history"), nil, func(_ *desk, all []api.Authority) error {
+			return table(cmd.OutOrStdout(), "VERSION AT BY WHAT NAME STATE", rowsOf(all, func(a api.Authority) []string {
+				state := "active"
+				if a.Suspended {
+					state = "suspended"
+				}
+				return []string{fmt.Sprint(a.Version), stamp(a.Changed), shown(a.By), shown(a.What), shown(a.Name), state}
+			}))
+		})
+	}
+	return cmd
+}
+
+func authorityAlike(s *seat) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "alike NAME COUNTRY", Short: "Which entries a name looks like; nothing is kept",
+		Example: `  writ --data /srv/writ authority alike "Landgericht Falkenmor" DE`,
+		Args:    exactly("NAME", "COUNTRY"),
+	}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		path := asked("authorities/alike", "name", args[0], "country", strings.ToUpper(args[1]))
+		return consult(s, cmd, *asJSON, "GET", path, nil, func(_ *desk, all []api.Lookalike) error {
+			return table(cmd.OutOrStdout(), "KIND AUTHORITY THERE", rowsOf(all, func(w api.Lookalike) []string {
+				return []string{shown(w.Kind), shown(w.Other), shown(w.Hers)}
+			}))
+		})
 	}
 	return cmd
 }

@@ -33,7 +33,7 @@ with --server and --ca.`,
 		caseAttach(s), caseDocument(s), caseAmend(s), caseAuthenticate(s), caseIdentify(s), caseLocate(s), caseScope(s),
 		casePreserve(s), caseExtend(s), caseUnpreserve(s),
 		caseFact(s), caseReview(s), caseDetermine(s), caseSecond(s), caseSecrecy(s), caseLift(s), caseClock(s),
-		caseReply(s), caseLetter(s), caseNotify(s), caseConsider(s),
+		caseReply(s), caseLetter(s), caseLetters(s), caseNotify(s), caseConsider(s),
 		caseApprove(s), caseDraft(s), caseWaive(s), caseProduce(s), caseDeliver(s), casePackage(s), caseConfirm(s), caseClose(s),
 	)
 	return cmd

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"writ"
 	"writ/internal/api"
 	"writ/internal/docket"
+	"writ/internal/letter"
 )
 
 func caseAmend(s *seat) *cobra.Command {
@@ -361,11 +363,15 @@ texts, from --fields FILE as JSON. With --draft it is only shown.`,
 	f.StringVar(&in.Language, "language", "", "language of the letter (en, de, fr, es); the demand's if not given")
 	f.StringArrayVar(&in.To, "to", nil, "a line of the addressee's address; may be given again")
 	f.BoolVar(&in.Draft, "draft", false, "show it, attach nothing")
+	pdf := f.String("pdf", "", "with --draft: write its PDF to this new file")
 	f.StringArrayVar(&fields, "field", nil, "NAME=VALUE of a field that is a text; may be given again")
 	f.StringVar(&file, "fields", "", "file of the fields as JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		if in.Fields, err = letterFields(file, fields); err != nil {
 			return err
+		}
+		if in.PDF = *pdf != ""; in.PDF && !in.Draft {
+			return usageError(cmd.CommandPath(), "--pdf goes with --draft: what is attached is saved by writ case document")
 		}
 		id, d, err := s.inCase(cmd, args[0])
 		if err != nil {
@@ -380,6 +386,12 @@ texts, from --fields FILE as JSON. With --draft it is only shown.`,
 		if err := d.Do(cmd.Context(), "POST", "cases/"+string(id)+"/letters", body, &out); err != nil {
 			return err
 		}
+		if in.PDF {
+			if _, err := save(*pdf, bytes.NewReader(out.PDF), 0o600); err != nil {
+				return err
+			}
+			out.PDF = nil
+		}
 		if *asJSON {
 			return writeJSON(cmd.OutOrStdout(), out)
 		}
@@ -392,6 +404,59 @@ texts, from --fields FILE as JSON. With --draft it is only shown.`,
 		return nil
 	}
 	return cmd
+}
+
+func caseLetters(s *seat) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "letters [KIND]", Short: "The kinds of letters and forms, or the fields of one",
+		Long: `Letters lists the kinds of letters and forms that there are, and the fields that one
+takes beside those of the demand, which the case fills in. A star marks what is
+required; what rows have is in brackets.`,
+		Example: `  writ --data /srv/writ case letters
+  writ --data /srv/writ case letters objection`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return consult(s, cmd, *asJSON, "GET", "letters", nil, func(_ *desk, all api.LetterKinds) error {
+			if len(args) == 0 {
+				return table(cmd.OutOrStdout(), "KIND TO FIELDS", rowsOf(all.Kinds, func(k letter.Described) []string {
+					return []string{string(k.Kind), k.Audience, fieldNames(k.Fields)}
+				}))
+			}
+			for _, k := range all.Kinds {
+				if string(k.Kind) == args[0] {
+					return table(cmd.OutOrStdout(), "FIELD TYPE TAKES", rowsOf(k.Fields, func(f letter.Field) []string {
+						var values []string
+						for _, o := range f.Options {
+							values = append(values, o.Value)
+						}
+						takes := strings.Join(values, ", ")
+						if f.Type == "rows" {
+							takes = fieldNames(f.Fields)
+						}
+						return []string{fieldNames([]letter.Field{f}), f.Type, orDash(takes)}
+					}))
+				}
+			}
+			return withHint(fmt.Errorf("no letter is called %q", args[0]), "writ case letters lists them")
+		})
+	}
+	return cmd
+}
+
+// fieldNames are fields in one line; a star marks those that are required.
+func fieldNames(all []letter.Field) string {
+	names := make([]string, len(all))
+	for i, f := range all {
+		if names[i] = f.Name; f.Required {
+			names[i] += "*"
+		}
+		if f.Type == "rows" {
+			names[i] += " [" + fieldNames(f.Fields) + "]"
+		}
+	}
+	return orDash(strings.Join(names, ", "))
 }
 
 // letterFields are a letter's own fields: those of a file, and texts over them.

@@ -54,7 +54,7 @@ in it is said, with file and place, which is what a lawyer needs who corrects on
 			return err
 		}
 		if len(args) == 0 {
-			state := api.LawState{Packs: l.Packs(), Instruments: l.Instruments()}
+			state := api.LawState{Packs: l.Packs(), Instruments: l.Instruments(), Harms: l.Harms()}
 			if *asJSON {
 				return writeJSON(cmd.OutOrStdout(), state)
 			}

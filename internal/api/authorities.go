@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -29,6 +30,8 @@ type Authority struct {
 	Suspended bool              `json:"suspended,omitempty"`
 	Version   uint32            `json:"version"`
 	Changed   time.Time         `json:"changed"`
+	By        writ.Person       `json:"by" doc:"who made this version"`
+	What      string            `json:"what" doc:"the act that made it, as the audit trail names it"`
 	Warnings  []Lookalike       `json:"warnings,omitempty" doc:"entries that this one looks like"`
 }
 
@@ -100,9 +103,13 @@ func (h office) authorities(a huma.API) {
 			Country string `query:"country"`
 			Kind    string `query:"kind"`
 			Status  string `query:"status" enum:"active,suspended"`
+			Key     string `query:"key" doc:"SHA-256 of a key or certificate, in hex: the one authority that has it"`
 			After   string `query:"after"`
 			Limit   int    `query:"limit" minimum:"0" maximum:"1000"`
 		}) (*output[AuthorityPage], error) {
+			if in.Key != "" {
+				return h.keyOwner(ctx, in.Key)
+			}
 			f := staff.AuthorityFilter{Name: in.Name, Country: in.Country, Kind: staff.Kind(in.Kind), Status: staff.Status(in.Status)}
 			list, next, err := s.Authorities(ctx, f, in.After, in.Limit)
 			page := AuthorityPage{Authorities: []Authority{}, Next: next}
@@ -111,9 +118,26 @@ func (h office) authorities(a huma.API) {
 			}
 			return answer(page, err)
 		})
+	huma.Register(a, huma.Operation{OperationID: "alike-authorities", Method: http.MethodGet, Path: "/api/v1/authorities/alike", Summary: "Which entries one that is not there looks like; nothing is kept"},
+		func(ctx context.Context, in *struct {
+			Name    string `query:"name" required:"true" maxLength:"512"`
+			Country string `query:"country" required:"true" maxLength:"2"`
+		}) (*output[[]Lookalike], error) {
+			warnings, err := s.LooksLike(ctx, staff.Description{Name: in.Name, Country: in.Country, Kind: staff.OtherKind})
+			return answer(lookalikes(warnings), err)
+		})
 	huma.Register(a, huma.Operation{OperationID: "authority", Method: http.MethodGet, Path: "/api/v1/authorities/{authority}", Summary: "An authority"},
 		func(ctx context.Context, in *AuthorityPath) (*output[Authority], error) {
 			return h.authority(ctx, in.id(), nil, nil)
+		})
+	huma.Register(a, huma.Operation{OperationID: "authority-history", Method: http.MethodGet, Path: "/api/v1/authorities/{authority}/history", Summary: "All versions of an authority's entry, the newest first: who made each, and by what"},
+		func(ctx context.Context, in *AuthorityPath) (*output[[]Authority], error) {
+			list, err := s.AuthorityHistory(ctx, in.id())
+			out := []Authority{}
+			for _, one := range list {
+				out = append(out, h.authorityOf(one))
+			}
+			return answer(out, err)
 		})
 	huma.Register(a, huma.Operation{OperationID: "add-authority", Method: http.MethodPost, Path: "/api/v1/authorities", Summary: "Add an authority; what it looks like is in the answer", DefaultStatus: http.StatusCreated},
 		func(ctx context.Context, in *struct{ Body AuthorityInput }) (*output[Authority], error) {
@@ -191,16 +215,39 @@ func (h office) authority(ctx context.Context, id writ.AuthorityID, warnings []s
 		return nil, problem(err)
 	}
 	out := h.authorityOf(one)
-	for _, w := range warnings {
-		out.Warnings = append(out.Warnings, Lookalike{w.Other, w.Kind, w.Mine, w.Hers})
+	if len(warnings) > 0 {
+		out.Warnings = lookalikes(warnings)
 	}
 	return answer(out, nil)
+}
+
+func lookalikes(warnings []staff.Warning) []Lookalike {
+	out := []Lookalike{}
+	for _, w := range warnings {
+		out = append(out, Lookalike{w.Other, w.Kind, w.Mine, w.Hers})
+	}
+	return out
+}
+
+// keyOwner is the page of the one authority that has a key, or of none.
+func (h office) keyOwner(ctx context.Context, fingerprint string) (*output[AuthorityPage], error) {
+	page := AuthorityPage{Authorities: []Authority{}}
+	id, err := h.Staff.KeyOwner(ctx, fingerprint)
+	if errors.Is(err, staff.ErrNotFound) {
+		return answer(page, nil)
+	}
+	if err != nil {
+		return nil, problem(err)
+	}
+	one, err := h.Staff.Authority(ctx, id)
+	page.Authorities = append(page.Authorities, h.authorityOf(one))
+	return answer(page, err)
 }
 
 func (h office) authorityOf(a staff.Authority) Authority {
 	out := Authority{
 		ID: a.ID, Name: a.Name, Names: a.Names, Country: a.Country, Kind: a.Kind, Parent: a.Parent, Aliases: a.Aliases, Domains: a.Domains,
-		Mails: a.Mails, CallBacks: []CallBack{}, Keys: []AuthorityKey{}, Suspended: a.Suspended, Version: a.Version, Changed: a.At,
+		Mails: a.Mails, CallBacks: []CallBack{}, Keys: []AuthorityKey{}, Suspended: a.Suspended, Version: a.Version, Changed: a.At, By: a.By, What: a.What,
 	}
 	for _, c := range a.CallBacks {
 		out.CallBacks = append(out.CallBacks, CallBack{c.ID, c.Phone, c.Where, c.Source, c.Detail, c.TakenBy, c.VerifiedBy})

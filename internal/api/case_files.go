@@ -16,6 +16,7 @@ import (
 
 	"writ"
 	"writ/internal/docket"
+	"writ/internal/letter"
 )
 
 // DocumentPath names a document of a case.
@@ -116,6 +117,18 @@ func (h office) documents(a huma.API) {
 			}
 			return answer(h.Docket.WriteLetter(ctx, actor(ctx), id, in.Body))
 		})
+	huma.Register(a, huma.Operation{OperationID: "letters", Method: http.MethodGet, Path: "/api/v1/letters", Summary: "The kinds of letters and forms, with the fields that each takes"},
+		func(_ context.Context, in *struct {
+			Language string `query:"language" doc:"of titles and labels; English if there are no letters in it" maxLength:"35"`
+		}) (*output[LetterKinds], error) {
+			return answer(LetterKinds{letter.Languages(), h.Docket.Letters.Describe(in.Language)}, nil)
+		})
+}
+
+// LetterKinds is what letters there are.
+type LetterKinds struct {
+	Languages []string           `json:"languages"`
+	Kinds     []letter.Described `json:"kinds"`
 }
 
 // ProduceInput is what a production needs beside the case.

@@ -129,7 +129,7 @@ func (h office) cases(a huma.API) {
 		})
 	huma.Register(a, huma.Operation{OperationID: "law", Method: http.MethodGet, Path: "/api/v1/law", Summary: "Instruments and packs, as they are in force"},
 		func(context.Context, *none) (*output[LawState], error) {
-			return answer(LawState{h.Law.Packs(), h.Law.Instruments()}, nil)
+			return answer(LawState{h.Law.Packs(), h.Law.Instruments(), h.Law.Harms()}, nil)
 		})
 	huma.Register(a, huma.Operation{OperationID: "instrument", Method: http.MethodGet, Path: "/api/v1/law/{instrument}", Summary: "One instrument in full: who may issue it, what it reaches, deadlines, secrecy, answers, forms, questions"},
 		func(_ context.Context, in *struct {
@@ -171,6 +171,7 @@ func InstrumentOf(l *law.Law, id writ.Instrument, p law.Provider, now time.Time)
 type LawState struct {
 	Packs       []law.PackInfo   `json:"packs"`
 	Instruments []law.Instrument `json:"instruments"`
+	Harms       []law.Harm       `json:"harms" doc:"what an order of silence may have to name"`
 }
 
 // moved answers with a case.

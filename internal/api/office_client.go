@@ -331,5 +331,23 @@ func (d *Desk) PublishReport(ctx context.Context, in ReportInput) (out proof.Rep
 	return out, err
 }
 
+// Reconcile says what of a period does not add up.
+func (d *Desk) Reconcile(ctx context.Context, in ReportInput) (out Reconciled, err error) {
+	err = d.Do(ctx, http.MethodGet, "report/reconcile?"+reportQuery(in), nil, &out)
+	return out, err
+}
+
+// PublishedReports returns the reports whose digests are in the public log.
+func (d *Desk) PublishedReports(ctx context.Context) (out []PublishedReport, err error) {
+	err = d.Do(ctx, http.MethodGet, "report/published", nil, &out)
+	return out, err
+}
+
+// WriteLetter writes a letter of a case, or shows its draft.
+func (d *Desk) WriteLetter(ctx context.Context, id string, in docket.LetterInput) (out docket.Letter, err error) {
+	err = d.Do(ctx, http.MethodPost, casePath(id, "/letters"), in, &out)
+	return out, err
+}
+
 // CaseOf finds the case that a text names, in whatever letters.
 func CaseOf(text string) (writ.CaseID, error) { return writ.ParseCaseID(strings.ToUpper(text)) }

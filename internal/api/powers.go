@@ -44,14 +44,14 @@ var powers = map[string][]writ.Role{
 	// A set of custodians counts by its signatures, not by who brings it.
 	"set-custodians": {writ.RoleIntake, writ.RoleCounsel, writ.RoleCustodian, writ.RoleProduction, writ.RoleOperator},
 
-	"attach": entry, "document": inCases, "write-letter": entry, "produce": packers, "deliver": packers, "package": packers,
+	"attach": entry, "document": inCases, "write-letter": entry, "letters": anybody, "produce": packers, "deliver": packers, "package": packers,
 
 	"whoami": anybody, "persons": anybody, "put-person": anybody, "leave": keepers, "propose-role": anybody, "confirm-role": keepers,
 	"decline-role": keepers, "end-role": anybody, "issue-token": anybody, "register-token": anybody, "tokens": anybody,
 	"confirm-token": keepers, "revoke-token": anybody, "rota": anybody, "set-rota": {writ.RoleOperator, writ.RoleCounsel},
 	"audit": watchers, "verify-audit": watchers,
 
-	"authorities": anybody, "authority": anybody, "add-authority": entry, "change-authority": entry, "suspend-authority": entry,
+	"authorities": anybody, "authority": anybody, "authority-history": anybody, "alike-authorities": anybody, "add-authority": entry, "change-authority": entry, "suspend-authority": entry,
 	"resume-authority": counsel, "add-call-back": entry, "verify-call-backs": entry, "remove-call-backs": entry,
 	"add-authority-key": entry, "verify-keys": entry, "revoke-keys": entry,
 
@@ -67,6 +67,7 @@ var powers = map[string][]writ.Role{
 	"damage": counsel,
 
 	"report": append(slices.Clone(inCases), writ.RoleAuditor), "publish-report": {writ.RoleCounsel, writ.RoleAuditor},
+	"reconcile": append(slices.Clone(inCases), writ.RoleAuditor), "published-reports": anybody,
 }
 
 // fresh are the operations that approve, open, hand out or let somebody in: from a

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -34,6 +35,28 @@ type Imported struct {
 	Known    int `json:"known"`
 }
 
+// Reconciled is whether a period's cases add up.
+type Reconciled struct {
+	Contradictions []Contradiction `json:"contradictions" doc:"none: a report can be made"`
+	More           int             `json:"more,omitempty" doc:"how many were found besides"`
+}
+
+// Contradiction is one thing that can't be true or can't be printed.
+type Contradiction struct {
+	Ref  string `json:"ref,omitempty" doc:"the case to blame, or the reference of a historic one"`
+	What string `json:"what"`
+}
+
+// PublishedReport is a report whose digest is in the public log.
+type PublishedReport struct {
+	Digest    string    `json:"digest"`
+	From      string    `json:"from"`
+	To        string    `json:"to"`
+	Structure string    `json:"structure,omitempty"`
+	At        time.Time `json:"at"`
+	First     bool      `json:"first" doc:"the first of its period: what a correction names"`
+}
+
 // maxImport bounds an import, in bytes.
 const maxImport = 512 << 20
 
@@ -63,6 +86,32 @@ func (h office) reports(a huma.API) {
 				return nil, reportProblem(err)
 			}
 			return answer(h.Docket.Publish(ctx, actor(ctx), r))
+		})
+	huma.Register(a, huma.Operation{OperationID: "reconcile", Method: http.MethodGet, Path: "/api/v1/report/reconcile", Summary: "What of a period does not add up, with the case to blame"},
+		func(ctx context.Context, in *ReportInput) (*output[Reconciled], error) {
+			out := Reconciled{Contradictions: []Contradiction{}}
+			_, err := h.report(ctx, *in)
+			var r *report.Refusal
+			switch {
+			case errors.As(err, &r):
+				out.More = r.More
+				for _, c := range r.Contradictions {
+					out.Contradictions = append(out.Contradictions, Contradiction(c))
+				}
+			case err != nil:
+				return nil, reportProblem(err)
+			}
+			return answer(out, nil)
+		})
+	huma.Register(a, huma.Operation{OperationID: "published-reports", Method: http.MethodGet, Path: "/api/v1/report/published", Summary: "The reports whose digests are in the public log"},
+		func(ctx context.Context, _ *none) (*output[[]PublishedReport], error) {
+			list, err := h.Docket.Published(ctx)
+			out := []PublishedReport{}
+			for i, p := range list {
+				first := i == 0 || !list[i-1].From.Equal(p.From) || !list[i-1].To.Equal(p.To)
+				out = append(out, PublishedReport{hex.EncodeToString(p.Digest[:]), p.From.Format(time.DateOnly), p.To.Format(time.DateOnly), string(p.Structure), p.At, first})
+			}
+			return answer(out, err)
 		})
 	huma.Register(a, huma.Operation{
 		OperationID: "import", Method: http.MethodPost, Path: "/api/v1/import", Summary: "Enter demands from a file of the import format",

@@ -18,6 +18,7 @@ type LetterInput struct {
 	Fields   json.RawMessage `json:"fields,omitempty" doc:"the kind's own fields (docs/letters.md); those of the demand are filled in"`
 	To       []string        `json:"to,omitempty" doc:"the addressee's address, a line each"`
 	Draft    bool            `json:"draft,omitempty" doc:"show it, attach nothing"`
+	PDF      bool            `json:"pdf,omitempty" doc:"of a draft: its PDF too"`
 }
 
 // Letter is a letter that was written.
@@ -25,6 +26,7 @@ type Letter struct {
 	Title    string    `json:"title"`
 	Text     string    `json:"text"`
 	Document *Document `json:"document,omitempty" doc:"the PDF, as it is attached to the case"`
+	PDF      []byte    `json:"pdf,omitempty" doc:"of a draft, if it was asked for"`
 }
 
 // WriteLetter writes a letter of the case, and attaches it as PDF. What the
@@ -54,12 +56,16 @@ func (d *Docket) WriteLetter(ctx context.Context, who Actor, id writ.CaseID, in 
 		return Letter{}, refuse(ErrBounds, "the letter cannot be written: %s", err)
 	}
 	out := Letter{Title: doc.Title, Text: doc.Text()}
-	if in.Draft {
+	if in.Draft && !in.PDF {
 		return out, nil
 	}
 	pdf, err := doc.PDF()
 	if err != nil {
 		return out, fmt.Errorf("couldn't write the letter: %w", err)
+	}
+	if in.Draft {
+		out.PDF = pdf
+		return out, nil
 	}
 	attached, err := d.Attach(ctx, who, id, DocumentInput{Kind: "letter", Name: string(in.Kind) + "-" + doc.Lang + ".pdf", Body: pdf})
 	out.Document = &attached

@@ -2,11 +2,13 @@ package docket
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -60,20 +62,45 @@ func (d *Docket) Paper(ctx context.Context, digest [32]byte) (Paper, error) {
 	return p, nil
 }
 
-// Publications are the reports that were published before.
-func (d *Docket) Publications(ctx context.Context) (out []report.Publication, err error) {
-	entries, _, err := d.Records.Scan(ctx, records.Range{Start: key(tagReport), End: records.PrefixEnd(key(tagReport)), Limit: records.MaxLimit})
+// Published is a report whose digest is in the public log.
+type Published struct {
+	report.Publication
+	Digest [32]byte
+	At     time.Time
+}
+
+// Published are the reports that were published, in the order of their periods,
+// those of one period in the order in which they were.
+func (d *Docket) Published(ctx context.Context) (out []Published, err error) {
+	prefix := key(tagReport)
+	entries, _, err := d.Records.Scan(ctx, records.Range{Start: prefix, End: records.PrefixEnd(prefix), Limit: records.MaxLimit})
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read the published reports: %w", err)
 	}
 	for _, e := range entries {
 		var p publication
-		if err := cbor.Unmarshal(e.Value, &p); err != nil {
+		one := Published{}
+		if err := cbor.Unmarshal(e.Value, &p); err != nil || copy(one.Digest[:], e.Key[len(prefix):]) != len(one.Digest) {
 			return nil, fmt.Errorf("%w: a published report's record cannot be read", ErrDamaged)
 		}
-		out = append(out, report.Publication{From: time.Unix(p.From, 0).UTC(), To: time.Unix(p.To, 0).UTC(), Structure: report.Structure(p.Structure)})
+		one.From, one.To = time.Unix(p.From, 0).UTC(), time.Unix(p.To, 0).UTC()
+		one.Structure, one.At = report.Structure(p.Structure), from(p.At)
+		out = append(out, one)
 	}
+	slices.SortFunc(out, func(a, b Published) int {
+		return cmp.Or(a.From.Compare(b.From), a.To.Compare(b.To), a.At.Compare(b.At))
+	})
 	return out, nil
+}
+
+// Publications are the reports that were published before, as the next one has
+// to know them.
+func (d *Docket) Publications(ctx context.Context) (out []report.Publication, err error) {
+	all, err := d.Published(ctx)
+	for _, p := range all {
+		out = append(out, p.Publication)
+	}
+	return out, err
 }
 
 // Publish puts a report's digest into the public log, and keeps its bytes, so that

@@ -241,3 +241,16 @@ func (s *Staff) ByCertificate(ctx context.Context, fingerprint string) (Authorit
 	}
 	return a, nil
 }
+
+// KeyOwner is the authority that has, or had, a key or certificate, by its
+// fingerprint. Errors: [ErrNotFound].
+func (s *Staff) KeyOwner(ctx context.Context, fingerprint string) (writ.AuthorityID, error) {
+	id, err := s.store.Get(ctx, fingerprintKey(clip(strings.ToLower(fingerprint), 64)))
+	if errors.Is(err, records.ErrNotFound) {
+		return "", fmt.Errorf("%w: no authority has a key of this fingerprint", ErrNotFound)
+	}
+	if err != nil {
+		return "", fmt.Errorf("couldn't look for a key: %w", err)
+	}
+	return writ.AuthorityID(id), nil
+}
