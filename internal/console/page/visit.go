@@ -101,7 +101,9 @@ func (v *Visit) parse() error {
 	case media == "application/x-www-form-urlencoded":
 		err = v.R.ParseForm()
 	case media == "multipart/form-data":
-		err = v.R.ParseMultipartForm(1 << 20)
+		// All of it in memory, which the body's bound bounds: what is uploaded here
+		// are orders, and those never lie on a disk in clear.
+		err = v.R.ParseMultipartForm(UploadBody)
 	default:
 		err = errors.New("not a form")
 	}

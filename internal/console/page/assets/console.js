@@ -1,5 +1,6 @@
 // What the console needs a script for: passkeys, which a browser gives to scripts
-// alone. Everything else works without. No page has a script of its own.
+// alone, and showing a chosen file beside its form before it is sent. Everything
+// else works without. No page has a script of its own.
 "use strict";
 (() => {
   const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
@@ -63,5 +64,38 @@
     } finally {
       button.disabled = false;
     }
+  });
+
+  // A chosen file is shown as what the reader's own choice of kind says, and as
+  // nothing that could be a page: pictures and PDFs alone.
+  const pictures = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+  let shown = "";
+  document.addEventListener("change", (event) => {
+    const input = event.target;
+    const box = input.dataset && input.dataset.preview && document.getElementById(input.dataset.preview);
+    if (!box) return;
+    if (shown) URL.revokeObjectURL(shown);
+    shown = "";
+    box.replaceChildren();
+    const file = input.files[0];
+    box.hidden = !file;
+    if (!file) return;
+    const head = document.createElement("h3");
+    head.textContent = box.dataset.title + ": " + file.name;
+    box.append(head);
+    const picture = pictures.includes(file.type);
+    if (!picture && file.type !== "application/pdf") {
+      const none = document.createElement("p");
+      none.className = "quiet";
+      none.textContent = box.dataset.none;
+      box.append(none);
+      return;
+    }
+    shown = URL.createObjectURL(new Blob([file], { type: file.type }));
+    const view = document.createElement(picture ? "img" : "iframe");
+    view.className = "paper";
+    view[picture ? "alt" : "title"] = file.name;
+    view.src = shown;
+    box.append(view);
   });
 })();
