@@ -215,8 +215,8 @@ func (r Rooms) writeLetter(v *page.Visit) error {
 }
 
 // letterPDF shows the draft as it would be sent: for a frame of the page, or a
-// window of its own. Nothing in a PDF of ours is active, and its page may load
-// nothing.
+// window of its own. Its page is a sandbox that may load nothing. (A sandbox on
+// the frame itself would keep browsers from showing PDFs at all.)
 func (r Rooms) letterPDF(v *page.Visit) error {
 	p, err := r.letterPage(v)
 	if err != nil {
@@ -240,7 +240,7 @@ func (r Rooms) letterPDF(v *page.Visit) error {
 	h.Set("Content-Length", strconv.Itoa(len(draft.PDF)))
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Frame-Options", "SAMEORIGIN")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'")
+	h.Set("Content-Security-Policy", "sandbox; default-src 'none'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'")
 	v.W.Write(draft.PDF) // whoever is gone is gone
 	return nil
 }

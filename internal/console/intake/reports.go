@@ -45,11 +45,16 @@ type paper struct {
 // tableView is a table of a report.
 type tableView struct {
 	ID, Title string
-	Columns   []string
+	Columns   []columnView
 	Rows      []lineView
 	Notes     []string
 	Chart     *page.Chart
 	Hidden    bool // the chart lacks figures that are hidden
+}
+
+type columnView struct {
+	Title   string
+	Figures bool // numbers, or what stands for one that is hidden
 }
 
 type lineView struct {
@@ -196,13 +201,16 @@ func figure(w *page.Words, cell json.RawMessage) (text string, n int64, bare boo
 	return text, 0, false
 }
 
+// hiddenFigures are what a report shows instead of a figure.
+var hiddenFigures = []string{"<5", "≥5", "–"}
+
 // viewOf shows a section: its table, and a chart of its first column of figures.
 // Years and other names that look like figures are of no column but the first.
 func viewOf(w *page.Words, p *paper, i int) tableView {
 	s := &p.Sections[i]
 	t := tableView{ID: s.ID, Title: s.Title, Notes: s.Notes}
 	for _, c := range s.Columns {
-		t.Columns = append(t.Columns, c.Title)
+		t.Columns = append(t.Columns, columnView{Title: c.Title})
 	}
 	var rows []page.ChartRow
 	column := -1
@@ -214,8 +222,11 @@ func viewOf(w *page.Words, p *paper, i int) tableView {
 				text = strconv.FormatInt(n, 10) // a year has no thousands
 			}
 			line.Cells = append(line.Cells, look{}.Line(text))
-			if j > 0 && bare && column < 0 {
-				column = j
+			if j > 0 && j < len(t.Columns) && (bare || slices.Contains(hiddenFigures, text)) {
+				t.Columns[j].Figures = true
+				if column < 0 {
+					column = j
+				}
 			}
 		}
 		t.Rows = append(t.Rows, line)
@@ -223,6 +234,7 @@ func viewOf(w *page.Words, p *paper, i int) tableView {
 	if column < 0 || p.Layout != string(report.Writ) {
 		return t
 	}
+	most := int64(0)
 	for k, row := range s.Rows {
 		if row.Total || column >= len(row.Cells) {
 			continue
@@ -232,10 +244,14 @@ func viewOf(w *page.Words, p *paper, i int) tableView {
 			t.Hidden = true
 			continue
 		}
+		most = max(most, n)
 		rows = append(rows, page.ChartRow{Label: t.Rows[k].Cells[0], Values: []int64{n}})
 	}
-	if len(rows) > 1 && column < len(t.Columns) {
-		t.Chart = page.NewChart(w, t.Title+": "+t.Columns[column], t.Columns[0], []string{t.Columns[column]}, nil, rows)
+	if len(rows) > 1 && most > 0 {
+		title := t.Columns[column].Title
+		t.Chart = page.NewChart(w, t.Title+": "+title, t.Columns[0].Title, []string{title}, nil, rows)
+	} else {
+		t.Hidden = false
 	}
 	return t
 }

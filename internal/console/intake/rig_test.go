@@ -23,6 +23,7 @@ const hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u202e
 
 func rig(t *testing.T) *consoletest.Rig {
 	t.Helper()
+	t.Parallel() // each has a house of its own
 	return consoletest.New(t, func(r *consoletest.Rig) []page.Room { return []page.Room{Room(Rooms{Desk: r.Desk})} })
 }
 
@@ -129,3 +130,5 @@ func unharmed(t *testing.T, what, body string) {
 }
 
 var wards = policy.Scope{Buckets: apitest.Wards.Buckets, Classes: apitest.Wards.Classes}
+
+func itoa(n int) string { return fmt.Sprint(n) }

@@ -94,6 +94,10 @@ func (r Rooms) setScope(v *page.Visit) error {
 	if do != "count" {
 		p.Form.change(do)
 		s, wrong = p.Form.scope()
+	} else if wrong == nil {
+		if err := s.Check(); err != nil {
+			wrong = bad("%s", err)
+		}
 	}
 	if wrong == nil {
 		wrong = r.count(v, p, s)
