@@ -30,7 +30,7 @@ func TestLetter(t *testing.T) {
 	form := impossible()
 	form.Set("do", "draft")
 	got := r.Post("mira", path, form)
-	shows(t, "the draft", got, 200, "<pre", "no account is named", "Article 10(6)", `value="EPOC-1"`)
+	shows(t, "the draft", got, 200, "<pre class=\"letter\"", "no account is named", "Article 10(6)", `value="EPOC-1"`)
 	part := r.Post("mira", path, form, "HX-Request", "true", "HX-Target", "draft")
 	shows(t, "its part", part, 200, "<pre")
 	if strings.Contains(part.Body, "<html") {
