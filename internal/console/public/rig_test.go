@@ -128,7 +128,7 @@ func (h *house) state() uint64 {
 
 var indexLine = regexp.MustCompile(`(?m)^index (\d+)$`)
 
-func indexOf(t *testing.T, r *proof.Receipt) (n uint64) {
+func indexOf(t testing.TB, r *proof.Receipt) (n uint64) {
 	t.Helper()
 	m := indexLine.FindStringSubmatch(r.Proof)
 	if m == nil {
