@@ -35,7 +35,7 @@ network.`,
 	set.AddCommand(custodianSetNew(s), custodianSetNext(s), custodianSetApply(s))
 	waiver.AddCommand(custodianWaiverMake(s), custodianWaiverSend(s))
 	cmd.AddCommand(offline...)
-	cmd.AddCommand(custodianShow(s), custodianWaiting(s), custodianApprove(s), custodianFetch(s), custodianSend(s), custodianRefuse(s))
+	cmd.AddCommand(custodianShow(s), custodianWaiting(s), custodianHistory(s), custodianApprove(s), custodianFetch(s), custodianSend(s), custodianRefuse(s))
 	return cmd
 }
 
@@ -53,19 +53,6 @@ func custodianShow(s *seat) *cobra.Command {
 			}
 			return printSet(cmd.OutOrStdout(), *set.Set, nil)
 		})
-	}
-	return cmd
-}
-
-func custodianWaiting(s *seat) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "waiting", Short: "List the cases that wait for custodians",
-		Example: "  writ --data /srv/writ custodian waiting",
-		Args:    noArguments,
-	}
-	asJSON := jsonFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return listCases(s, cmd, *asJSON, api.ListInput{Waits: "custodian", Open: true, Limit: 1000})
 	}
 	return cmd
 }

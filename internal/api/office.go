@@ -73,6 +73,7 @@ func OfficeHandler(o Office) http.Handler {
 	h.board(a)
 	h.moves(a)
 	h.writs(a)
+	h.desks(a)
 	h.documents(a)
 	h.packages(a)
 	h.persons(a)

@@ -276,6 +276,30 @@ func (d *Desk) Custodians(ctx context.Context) (s CustodianSet, err error) {
 	return s, err
 }
 
+// Waiting returns a page of the writs that wait for custodians.
+func (d *Desk) Waiting(ctx context.Context, q DeskInput) (p WaitingPage, err error) {
+	err = d.Do(ctx, http.MethodGet, "custodians/waiting?"+q.query(), nil, &p)
+	return p, err
+}
+
+// Signed returns a page of the cases in which the asking person signed or
+// declined as a custodian.
+func (d *Desk) Signed(ctx context.Context, q DeskInput) (p SignedPage, err error) {
+	err = d.Do(ctx, http.MethodGet, "custodians/history?"+q.query(), nil, &p)
+	return p, err
+}
+
+func (q DeskInput) query() string {
+	v := url.Values{}
+	if q.After != "" {
+		v.Set("after", q.After)
+	}
+	if q.Limit > 0 {
+		v.Set("limit", strconv.Itoa(q.Limit))
+	}
+	return v.Encode()
+}
+
 // SetCustodians puts another set in force.
 func (d *Desk) SetCustodians(ctx context.Context, envelope []byte) (s CustodianSet, err error) {
 	err = d.Do(ctx, http.MethodPut, "custodians", map[string]json.RawMessage{"envelope": envelope}, &s)

@@ -40,7 +40,7 @@ var powers = map[string][]writ.Role{
 	"notify-case": counsel, "confirm-case": {writ.RoleProduction, writ.RoleIntake, writ.RoleCounsel}, "close-case": counsel,
 
 	"approve-case": counsel, "draft-case": counsel, "sign-case": signers, "decline-case": signers, "waive-case": counsel,
-	"to-sign": inCases, "custodians": anybody,
+	"to-sign": inCases, "custodians": anybody, "writs-waiting": signers, "writs-signed": signers,
 	// A set of custodians counts by its signatures, not by who brings it.
 	"set-custodians": {writ.RoleIntake, writ.RoleCounsel, writ.RoleCustodian, writ.RoleProduction, writ.RoleOperator},
 

@@ -268,6 +268,27 @@ func (h *House) Register(desk *api.Desk, p writ.Person, roles ...writ.Role) stri
 	return token
 }
 
+// Hire gives somebody a role besides, by two operators, and a token of that role
+// alone under the name.
+func (h *House) Hire(who string, p writ.Person, role writ.Role) {
+	h.T.Helper()
+	var person api.Person
+	h.Must(h.Desk("jun operator").Do(h.Ctx, "POST", "persons/"+string(p)+"/roles", api.RoleInput{Role: role}, &person))
+	for _, r := range person.Assignments {
+		if r.Role == role {
+			h.Must(h.Desk("lena operator").Do(h.Ctx, "POST", "persons/"+string(p)+"/roles/"+r.ID+"/confirm", nil, nil))
+		}
+	}
+	h.Tokens[who] = h.Register(h.Desk("jun operator"), p, role)
+	var list []api.Token
+	h.Must(h.Desk("lena operator").Do(h.Ctx, "GET", "persons/"+string(p)+"/tokens", nil, &list))
+	for _, one := range list {
+		if one.Waits {
+			h.Must(h.Desk("lena operator").Do(h.Ctx, "POST", "tokens/"+one.ID+"/confirm", nil, nil))
+		}
+	}
+}
+
 func (h *House) custodians() {
 	h.T.Helper()
 	set := policy.Set{V: 1, Number: 1, Threshold: 2, Log: h.Docket.LogKey, Witnesses: policy.NoWitnesses, At: h.Now().UTC().Truncate(time.Second)}
