@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"writ/internal/api"
+	"writ/internal/custodian"
 	"writ/internal/law"
 	"writ/internal/policy"
 )
@@ -189,7 +190,7 @@ func (d *desk) toSign(cmd *cobra.Command, id, language string) (signing, error) 
 		return signing{}, errors.New("the server asks for a signature under something that is no writ")
 	}
 	name, err := caseArgument(id)
-	return signing{V: 1, Case: name, Payload: ask.Payload, Set: *now.Set, Language: language}, err
+	return signing{custodian.Request{V: 1, Case: name, Payload: ask.Payload, Set: *now.Set, Language: language}}, err
 }
 
 // sendSignature gives a custodian's signature to the server.
@@ -256,11 +257,11 @@ func custodianFetch(s *seat) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		b, err := json.MarshalIndent(ask, "", "  ")
+		b, err := ask.Encode()
 		if err != nil {
-			return fmt.Errorf("couldn't write %s: %w", args[1], err)
+			return err
 		}
-		if err := saveBytes(args[1], append(b, '\n'), 0o600); err != nil {
+		if err := saveBytes(args[1], b, 0o600); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is to be signed off line: writ custodian sign %s --key KEYFILE\n", args[1], args[1])

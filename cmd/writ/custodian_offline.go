@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,19 +19,9 @@ import (
 	"writ/internal/policy"
 )
 
-// signing is what is carried to a machine that is off line, and back: the
-// bytes that are to be signed, and the set that they are for.
-type signing struct {
-	V         int               `json:"v"`
-	Case      writ.CaseID       `json:"case"`
-	Payload   []byte            `json:"payload"`
-	Set       policy.Set        `json:"set"`
-	Language  string            `json:"language,omitempty"`
-	Signature *policy.Signature `json:"signature,omitempty"`
-}
-
-// maxSigning bounds such a file, in bytes.
-const maxSigning = 512 << 10
+// signing is what is carried to a machine that is off line, and back, as
+// commands see it.
+type signing struct{ custodian.Request }
 
 // checked is a writ that was looked at on this machine.
 type checked struct {
@@ -176,22 +165,23 @@ into the file, which then goes back to writ custodian send. It needs no network.
 }
 
 func readSigning(name string, s *signing) error {
-	if err := readJSON(name, maxSigning, s); err != nil {
+	b, err := readBounded(name, custodian.MaxRequest)
+	if err != nil {
 		return err
 	}
-	if s.V != 1 {
-		return fmt.Errorf("%s is of version %d, and this program knows 1", name, s.V)
+	if s.Request, err = custodian.ParseRequest(b); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
 }
 
 // writeSigning writes such a file, in place of what is there.
 func writeSigning(name string, s signing) error {
-	b, err := json.MarshalIndent(s, "", "  ")
+	b, err := s.Encode()
 	if err != nil {
-		return fmt.Errorf("couldn't write %s: %w", name, err)
+		return err
 	}
-	if err := durable.WriteFile(name, append(b, '\n'), 0o600); err != nil {
+	if err := durable.WriteFile(name, b, 0o600); err != nil {
 		return fmt.Errorf("couldn't write %s: %w", name, err)
 	}
 	return nil
