@@ -452,11 +452,16 @@ func (h *House) EPOC(reference string) docket.Demand {
 var Wards = policy.Scope{Buckets: []policy.BucketScope{{Bucket: "ward-seven", Prefixes: []string{"letters/"}}}, Classes: []writ.DataClass{writ.ClassContent}}
 
 // Drafted brings a demand from its receipt to where custodians sign, all of it
-// over the interface, each step by who must do it.
-func (h *House) Drafted(reference string) (id string) {
+// over the interface, each step by who must do it. A change is made to the demand
+// before it is received.
+func (h *House) Drafted(reference string, changes ...func(*docket.Demand)) (id string) {
 	h.T.Helper()
+	demand := h.EPOC(reference)
+	for _, change := range changes {
+		change(&demand)
+	}
 	ctx, noor, mira, theo := h.Ctx, h.Desk("noor"), h.Desk("mira"), h.Desk("theo")
-	c, err := noor.Receive(ctx, api.DemandInput{Demand: h.EPOC(reference)})
+	c, err := noor.Receive(ctx, api.DemandInput{Demand: demand})
 	h.Must(err)
 	id = string(c.Case)
 	_, err = noor.Attach(ctx, id, "order", "epoc.pdf", "", "", []byte("%PDF-1.7\n% an order of the Tribunal de Valbrume: "+reference+"\n"))
