@@ -49,6 +49,7 @@ type (
 	// ToSign is what custodians sign: the bytes, and the same for a person.
 	ToSign struct {
 		Case      writ.CaseID   `json:"case"`
+		Name      string        `json:"customer_name,omitempty" doc:"beside what is signed"`
 		Type      string        `json:"type"`
 		Payload   []byte        `json:"payload"`
 		Digest    string        `json:"digest"`
@@ -146,6 +147,11 @@ func (h office) toSign(ctx context.Context, id writ.CaseID) (ToSign, error) {
 	out := ToSign{
 		Case: id, Type: policy.TypeAuthorisation, Payload: c.Draft.Payload, Digest: hex.EncodeToString(c.Draft.Digest),
 		Threshold: threshold, Signed: c.Signers(), Sheet: sheet,
+	}
+	if c.Subject != nil {
+		if customer, err := h.Vault.Customer(ctx, string(c.Subject.Customer)); err == nil {
+			out.Name = customer.Name
+		}
 	}
 	set, _ := h.Gate.Custodians()
 	out.Offline = c.SignedOffline(set)

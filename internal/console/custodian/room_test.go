@@ -177,7 +177,7 @@ func TestPages(t *testing.T) {
 	wants("lena", "/custodian", "No writ waits for your signature.", "You have signed; others have not yet.")
 	wants("ada", "/custodian", "you declined")
 	sheet := ask.Sheet
-	wants("jun", "/custodian/"+one, append(strings.Split(strings.TrimSpace(sheet), "\n")[:20], ask.Digest, "epoc.pdf", "the prefix covers other patients",
+	wants("jun", "/custodian/"+one, append(strings.Split(strings.TrimSpace(sheet), "\n")[:20], ask.Digest, "harbour-clinic · ", "epoc.pdf", "the prefix covers other patients",
 		"writ custodian sign "+one+".writ --key KEYFILE", "writ --server "+policytest.Origin+" --token-file TOKENFILE custodian approve "+one, "/docket/"+one+"?part=documents")...)
 	wants("lena", "/custodian/history", "signed", one, policy.KeyID(r.Keys["lena.virtanen"].Public().(ed25519.PublicKey)))
 	wants("ada", "/custodian/history", "declined", "the prefix covers other patients")

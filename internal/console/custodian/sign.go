@@ -109,7 +109,7 @@ func (h *room) sheet(v *page.Visit) (*sheet, error) {
 		return nil, err
 	}
 	p := &sheet{
-		Case: ask.Case, Due: kase.Due, Late: kase.Late, Emergency: kase.Emergency, Reference: line(kase.Reference), Terms: termsOf(a), Sheet: lines(ask.Sheet),
+		Case: ask.Case, Due: kase.Due, Late: kase.Late, Emergency: kase.Emergency, Name: line(ask.Name), Reference: line(kase.Reference), Terms: termsOf(a), Sheet: lines(ask.Sheet),
 		Type: ask.Type, Digest: ask.Digest, Threshold: ask.Threshold, Signed: each(ask.Signed, line[writ.Person]), Offline: ask.Offline,
 		Fresh: !v.Visitor.Fresh.IsZero() && v.Now().Sub(v.Visitor.Fresh) <= freshFor,
 	}
