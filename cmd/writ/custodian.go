@@ -4,18 +4,15 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"writ/internal/api"
 	"writ/internal/custodian"
-	"writ/internal/law"
 	"writ/internal/policy"
 )
 
@@ -347,7 +344,10 @@ sign); one of the two sends it.`,
 		if err != nil {
 			return err
 		}
-		v, err := waiverOf(c, *reason, time.Duration(*hours)*time.Hour)
+		v, err := c.Waiver(*reason, time.Duration(*hours)*time.Hour, time.Now())
+		if errors.Is(err, api.ErrNoWrit) {
+			return withHint(err, "writ case show "+string(c.Case)+" shows what is missing")
+		}
 		if err != nil {
 			return err
 		}
@@ -365,24 +365,6 @@ sign); one of the two sends it.`,
 		return printWaiver(cmd.OutOrStdout(), v)
 	}
 	return cmd
-}
-
-// waiverOf is a waiver for a case's writ, while the first of its clocks runs.
-func waiverOf(c api.Case, reason string, holds time.Duration) (policy.Waiver, error) {
-	if c.Writ == nil || c.Writ.Minted.IsZero() {
-		return policy.Waiver{}, withHint(errors.New("the case has no writ that could be used"), "writ case show "+string(c.Case)+" shows what is missing")
-	}
-	digest, err := hex.DecodeString(c.Writ.Digest)
-	if err != nil {
-		return policy.Waiver{}, fmt.Errorf("the server names the writ %s, which is no digest", shown(c.Writ.Digest))
-	}
-	running := slices.DeleteFunc(slices.Clone(c.Clocks), func(k law.Clock) bool { return k.State != law.Running || k.Holds || k.Due.IsZero() })
-	if len(running) == 0 {
-		return policy.Waiver{}, errors.New("no statutory clock runs: wait for the witnesses")
-	}
-	first := slices.MinFunc(running, func(a, b law.Clock) int { return a.Due.Compare(b.Due) })
-	now := signTime(time.Now())
-	return policy.Waiver{V: 1, Case: c.Case, Writ: digest, Reason: reason, Deadline: signTime(first.Due), At: now, NotAfter: now.Add(holds)}, nil
 }
 
 func custodianWaiverSend(s *seat) *cobra.Command {

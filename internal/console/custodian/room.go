@@ -82,6 +82,13 @@ func Room(r Rooms) page.Room {
 			{Method: http.MethodPost, Path: "/custodian/{case}/offline", Name: "custodian-offline", For: signers, Body: maxUpload, Do: h.offline},
 			post("/custodian/{case}/decline", "custodian-decline", signers, false, h.decline),
 
+			get("/custodian/{case}/waiver", "custodian-waiver", inSets, h.waiver),
+			post("/custodian/{case}/waiver", "custodian-waiver-draw", inSets, false, h.drawWaiver),
+			{Method: http.MethodPost, Path: "/custodian/{case}/waiver/open", Name: "custodian-waiver-open", For: inSets, Body: maxUpload, Do: h.openWaiver},
+			post("/custodian/{case}/waiver/sign", "custodian-waiver-sign", inSets, true, h.signWaiver),
+			post("/custodian/{case}/waiver/file", "custodian-waiver-file", inSets, false, h.waiverFile),
+			post("/custodian/{case}/waiver/send", "custodian-waiver-send", page.Holders(writ.RoleCounsel), true, h.sendWaiver),
+
 			get("/custodian/set", "custodian-set", inSets, h.set),
 			post("/custodian/set/passkey", "custodian-passkey", inSets, false, h.made),
 			post("/custodian/set/proof", "custodian-proof", inSets, false, h.proved),

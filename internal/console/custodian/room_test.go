@@ -140,7 +140,6 @@ func TestPages(t *testing.T) {
 	sig := r.Sign("lena.virtanen", ask.Type, ask.Payload)
 	_, err = r.House.Desk("lena").Move(r.Ctx, one, "sign", api.SignInput{Digest: ask.Digest, Key: sig.KeyID, Sig: sig.Sig})
 	r.Must(err)
-	raw := regexp.MustCompile(`(custodian|done)\.[a-z][a-z-]*(\.[a-z-]+)?`)
 	for _, lang := range page.Languages {
 		for _, c := range []struct{ who, path string }{
 			{"jun", "/custodian"}, {"lena", "/custodian"}, {"ada", "/custodian"}, {"jun", "/custodian/" + one}, {"ada", "/custodian/" + one}, {"lena", "/custodian/" + one},
@@ -183,6 +182,9 @@ func TestPages(t *testing.T) {
 	wants("ada", "/custodian/history", "declined", "the prefix covers other patients")
 	wants("jun", "/custodian/set", policytest.New("jun.park").Card(t).Fingerprint, "stays on its device", "outside the operator", "1 passkey of yours is in the set already")
 }
+
+// raw is a message's key, as a page would show one that a language lacks.
+var raw = regexp.MustCompile(`(custodian|done)\.[a-z][a-z-]*(\.[a-z-]+)?`)
 
 // TestSignInBrowser: the page's challenge is the one of the very bytes, and what
 // the passkey answers is a signature; whatever else it answers is none.
@@ -414,11 +416,13 @@ func alert(body string) string {
 func TestRoles(t *testing.T) {
 	r := rig(t)
 	one := drafted(r)
-	in := map[string]string{"signers": "ada jun lena", "sets": "ada jun lena mira theo"}
+	in := map[string]string{"signers": "ada jun lena", "sets": "ada jun lena mira theo", "counsel": "mira theo"}
 	for _, c := range []struct{ method, path, in string }{
 		{"GET", "/custodian", "signers"}, {"GET", "/custodian/history", "signers"}, {"GET", "/custodian/" + one, "signers"}, {"GET", "/custodian/" + one + "/file", "signers"},
 		{"POST", "/custodian/" + one + "/confirm", "signers"}, {"POST", "/custodian/" + one + "/sign", "signers"}, {"POST", "/custodian/" + one + "/offline", "signers"},
-		{"POST", "/custodian/" + one + "/decline", "signers"}, {"GET", "/custodian/set", "sets"}, {"POST", "/custodian/set/passkey", "sets"},
+		{"POST", "/custodian/" + one + "/decline", "signers"}, {"GET", "/custodian/" + one + "/waiver", "sets"}, {"POST", "/custodian/" + one + "/waiver", "sets"}, {"POST", "/custodian/" + one + "/waiver/open", "sets"},
+		{"POST", "/custodian/" + one + "/waiver/sign", "sets"}, {"POST", "/custodian/" + one + "/waiver/file", "sets"}, {"POST", "/custodian/" + one + "/waiver/send", "counsel"},
+		{"GET", "/custodian/set", "sets"}, {"POST", "/custodian/set/passkey", "sets"},
 		{"POST", "/custodian/set/proof", "sets"}, {"POST", "/custodian/set/card", "sets"},
 	} {
 		for _, who := range []string{"", "ada", "jun", "lena", "mira", "theo", "noor", "sam", "esi", "jun operator", "customer", "officer"} {

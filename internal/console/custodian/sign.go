@@ -309,23 +309,32 @@ func (h *room) offline(v *page.Visit) error {
 	return h.send(v, c, in)
 }
 
-func uploaded(v *page.Visit, c string) (api.SignInput, error) {
-	var in api.SignInput
+// posted is the one file that a form brings.
+func posted(v *page.Visit, missing error) ([]byte, error) {
 	all, err := v.Uploads("signed")
 	if err != nil {
-		return in, err
+		return nil, err
 	}
 	if len(all) != 1 {
-		return in, unfit("choose the file that writ custodian sign has signed", "")
+		return nil, missing
 	}
 	f, err := all[0].Open()
 	if err != nil {
-		return in, fmt.Errorf("couldn't read the file: %w", err)
+		return nil, fmt.Errorf("couldn't read the file: %w", err)
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, custodian.MaxRequest+1))
 	if err != nil {
-		return in, fmt.Errorf("couldn't read the file: %w", err)
+		return nil, fmt.Errorf("couldn't read the file: %w", err)
+	}
+	return b, nil
+}
+
+func uploaded(v *page.Visit, c string) (api.SignInput, error) {
+	var in api.SignInput
+	b, err := posted(v, unfit("choose the file that writ custodian sign has signed", ""))
+	if err != nil {
+		return in, err
 	}
 	r, err := custodian.ParseRequest(b)
 	switch {
