@@ -47,15 +47,15 @@ func caseAuthenticate(s *seat) *cobra.Command {
 	cmd := caseMove{
 		use: "authenticate CASE", short: "Note how it was made sure that the demand is the authority's", operation: "authenticate",
 		long: `Authenticate notes by which means the demand was found to be the authority's:
-national-system, call-back (to the directory's contact, which a second person has
-verified; never to a number in the demand), certificate, in-person or signature.
-An e-mail address is none. If it is not genuine, say --forged.`,
+national-system, portal (an enrolled officer filed it here), call-back (to the
+directory's contact, which a second person has verified; never to a number in the
+demand), certificate, in-person or signature. An e-mail address is none. If it is not genuine, say --forged.`,
 		example: "  writ --data /srv/writ case authenticate 2026-7KQM-4ZT0 --means national-system --note 'seal checked by the system'",
 		input: func([]string) (any, error) {
 			return api.AuthenticateInput{Means: means, Note: note, Genuine: !forged}, nil
 		},
 	}.command(s)
-	cmd.Flags().StringVar(&means, "means", "", "national-system, call-back, certificate, in-person or signature")
+	cmd.Flags().StringVar(&means, "means", "", "national-system, portal, call-back, certificate, in-person or signature")
 	cmd.Flags().StringVar(&note, "note", "", "what was done, and with what result")
 	cmd.Flags().BoolVar(&forged, "forged", false, "it was found not to be genuine")
 	return cmd

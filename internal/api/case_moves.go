@@ -21,7 +21,7 @@ type (
 	}
 	// AuthenticateInput says how it was made sure that a demand is genuine.
 	AuthenticateInput struct {
-		Means   string `json:"means" enum:"national-system,call-back,certificate,in-person,signature"`
+		Means   string `json:"means" enum:"national-system,portal,call-back,certificate,in-person,signature"`
 		Note    string `json:"note"`
 		Genuine bool   `json:"genuine"`
 	}

@@ -81,7 +81,7 @@ func (h office) desks(a huma.API) {
 		})
 	huma.Register(a, huma.Operation{OperationID: "writs-signed", Method: http.MethodGet, Path: "/api/v1/custodians/history", Summary: "Cases in which I signed or declined as a custodian, newest first"},
 		func(ctx context.Context, in *DeskInput) (*output[SignedPage], error) {
-			return answer(h.signed(ctx, in))
+			return answer(h.signedWrits(ctx, in))
 		})
 }
 
@@ -174,7 +174,7 @@ func standing(who docket.Actor, c *docket.Case, set policy.Set) (mine string, as
 	return mine, ""
 }
 
-func (h office) signed(ctx context.Context, in *DeskInput) (SignedPage, error) {
+func (h office) signedWrits(ctx context.Context, in *DeskInput) (SignedPage, error) {
 	page := SignedPage{Cases: []SignedCase{}}
 	me := identity(ctx).Person
 	rows, next, err := h.desk(ctx, in, "view-signed", docket.Filter{Person: me, Newest: true})

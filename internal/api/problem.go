@@ -86,6 +86,7 @@ var kinds = []struct {
 	{docket.ErrState, http.StatusConflict, "state", "writ case show CASE shows what is missing and who must do it"},
 	{docket.ErrChanged, http.StatusConflict, "changed", "look at the case again, then repeat it"},
 	{docket.ErrHistoric, http.StatusConflict, "historic", ""},
+	{docket.ErrSuspended, http.StatusForbidden, "suspended", ""},
 	{docket.ErrVelocity, http.StatusConflict, "velocity", ""},
 	{docket.ErrBounds, http.StatusUnprocessableEntity, "bounds", ""},
 	{docket.ErrWaiting, http.StatusServiceUnavailable, "waiting", "writ ledger show tells what it waits for; two persons may waive the witnesses while a statutory clock runs"},

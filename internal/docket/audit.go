@@ -31,7 +31,7 @@ func (d *Docket) audit(ctx context.Context, who Actor, act, object string, refus
 
 // why is the kind of a refusal, without what was in the input.
 func why(err error) string {
-	for _, kind := range []error{ErrRole, ErrSeparation, ErrState, ErrLaw, ErrBounds, ErrChanged, ErrHistoric, ErrVelocity, ErrDamaged, ErrNoCase, ErrNoDocument} {
+	for _, kind := range []error{ErrRole, ErrSeparation, ErrState, ErrLaw, ErrBounds, ErrChanged, ErrHistoric, ErrVelocity, ErrSuspended, ErrDamaged, ErrNoCase, ErrNoDocument} {
 		if errors.Is(err, kind) {
 			return kind.Error()
 		}

@@ -21,7 +21,14 @@ const (
 type received struct {
 	Demand Demand `json:"demand"`
 	Mark   Mark   `json:"mark,omitempty"`
-	Via    string `json:"via"` // "api", "cli", "import", "console"
+	Via    string `json:"via"` // "api", "cli", "import", "console", "portal"
+	// Filed says which officer of which authority filed it, if one did.
+	Filed *filing `json:"filed,omitempty"`
+}
+
+type filing struct {
+	Authority writ.AuthorityID `json:"authority"`
+	By        string           `json:"by"` // the officer's session, or the authority's client certificate
 }
 
 // Amendment corrects a demand, with the reason.
@@ -40,11 +47,12 @@ type Document struct {
 	Media  string     `json:"media"`
 	Size   int64      `json:"size"`
 	SHA256 []byte     `json:"sha256"`
+	Filed  bool       `json:"filed,omitempty"` // by the officer who filed the demand, or another of the same authority
 }
 
 // Authentication says how it was made sure that the demand is the authority's.
 type Authentication struct {
-	// Means is "call-back", "national-system", "certificate", "in-person" or "signature".
+	// Means is "call-back", "national-system", "portal", "certificate", "in-person" or "signature".
 	// An e-mail address is none.
 	Means   string `json:"means"`
 	Contact string `json:"contact,omitempty"` // the directory's contact that was called, not the demand's

@@ -19,6 +19,7 @@ type Case struct {
 	Began    time.Time
 	Touched  time.Time // of the newest event
 	Demand   Demand
+	Filed    *Filed // nil unless an officer filed it
 	Historic *historic
 
 	Documents      []Document

@@ -28,6 +28,9 @@ var (
 	ErrChanged = errors.New("the case changed since")
 	// ErrHistoric: a case from before, that counts in reports and opens nothing.
 	ErrHistoric = errors.New("a historic case opens nothing")
+	// ErrSuspended: the authority is suspended in the directory, and is dealt with
+	// by people alone.
+	ErrSuspended = errors.New("the authority is suspended")
 	// ErrVelocity: the authority asks more often than the house allows.
 	ErrVelocity = errors.New("this authority has asked too often")
 	// ErrWaiting: the ledger has not published what this waits for.

@@ -60,6 +60,9 @@ func (c *Case) take(e *Event) error {
 	switch e.Kind {
 	case Received:
 		return with(e, func(b received) error {
+			if err := c.takeFiling(e, b); err != nil {
+				return err
+			}
 			c.ID, c.Began, c.Demand, c.Mark = e.Case, e.At, b.Demand, b.Mark
 			if b.Mark != "" && b.Mark != Drill {
 				return refuse(ErrState, "%q is no mark of a case that comes in", b.Mark)
@@ -74,7 +77,7 @@ func (c *Case) take(e *Event) error {
 	case Amended:
 		return with(e, func(b amendment) error { c.Demand = b.Demand; return c.unminted("the demand") })
 	case Attached:
-		return with(e, func(b Document) error { b.At = e.At; c.Documents = append(c.Documents, b); return nil })
+		return with(e, func(b Document) error { b.At = e.At; c.Documents = append(c.Documents, b); return c.filedBy(e, b) })
 	case Authenticated:
 		return with(e, func(b Authentication) error { c.Authentication = &b; return nil })
 	case Identified:

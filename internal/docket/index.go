@@ -62,6 +62,7 @@ type summary struct {
 	Asked      bool             `cbor:"44,keyasint,omitempty"` // a clock stands: somebody else must move
 	Over       int64            `cbor:"45,keyasint,omitempty"` // when the first deadline was over that nobody kept so far
 	Missed     string           `cbor:"46,keyasint,omitempty"` // its clock
+	Filed      writ.AuthorityID `cbor:"60,keyasint,omitempty"` // whose officer filed it
 
 	find string // what a search looks in, in lower case; not written
 }

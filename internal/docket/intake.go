@@ -110,13 +110,13 @@ func (d *Docket) Amend(ctx context.Context, who Actor, id writ.CaseID, demand De
 
 // authenticating are the means by which a demand is found genuine. Mail is
 // none: it is where forged emergency requests come from.
-var authenticating = []string{"national-system", "call-back", "certificate", "in-person", "signature"}
+var authenticating = []string{"national-system", "portal", "call-back", "certificate", "in-person", "signature"}
 
 // Authenticate notes how it was made sure that a demand is the authority's. A
 // call goes to the directory's contact, never to one that the demand names.
 func (d *Docket) Authenticate(ctx context.Context, who Actor, id writ.CaseID, a Authentication) (*Case, error) {
 	if !slices.Contains(authenticating, a.Means) {
-		return nil, refuse(ErrBounds, "%q does not show that a demand is genuine; it is one of national-system, call-back, certificate, in-person, signature", a.Means)
+		return nil, refuse(ErrBounds, "%q does not show that a demand is genuine; it is one of national-system, portal, call-back, certificate, in-person, signature", a.Means)
 	}
 	if err := note("account of what was done", a.Note, true); err != nil {
 		return nil, err
@@ -128,6 +128,10 @@ func (d *Docket) Authenticate(ctx context.Context, who Actor, id writ.CaseID, a 
 		switch {
 		case a.Means == "national-system" && c.Demand.Channel != NationalSystem:
 			return nil, refuse(ErrState, "the demand came by %s, not through a national system", c.Demand.Channel)
+		case a.Means == "portal":
+			if err := d.filedInPortal(ctx, c); err != nil {
+				return nil, err
+			}
 		case a.Means == "call-back":
 			contact, err := d.callBack(ctx, c.Demand.Issuer)
 			if err != nil {

@@ -46,6 +46,7 @@ type Filter struct {
 	Instrument writ.Instrument
 	Country    string
 	Authority  writ.AuthorityID
+	Filed      writ.AuthorityID // whose officers filed them
 	Customer   writ.CustomerID
 	Waits      writ.Role
 	Person     writ.Person // who has acted in it
@@ -138,6 +139,7 @@ func (f *Filter) takes(s *summary, now int64) bool {
 		f.Instrument != "" && s.Instrument != f.Instrument,
 		f.Country != "" && s.Country != f.Country,
 		f.Authority != "" && s.Authority != f.Authority,
+		f.Filed != "" && s.Filed != f.Filed,
 		f.Customer != "" && s.Customer != f.Customer,
 		f.Waits != "" && !has(s.Waits, f.Waits),
 		f.Person != "" && !has(s.Persons, f.Person),

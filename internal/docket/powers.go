@@ -18,10 +18,10 @@ var powers = map[Kind]struct {
 	roles []writ.Role
 	self  bool
 }{
-	Received:      {roles: []writ.Role{writ.RoleIntake, writ.RoleCounsel}},
+	Received:      {roles: []writ.Role{writ.RoleIntake, writ.RoleCounsel}, self: true}, // itself: an officer filed it, who is no person of the staff
 	Imported:      {roles: []writ.Role{writ.RoleIntake, writ.RoleCounsel}},
 	Amended:       {roles: []writ.Role{writ.RoleIntake, writ.RoleCounsel}},
-	Attached:      {roles: []writ.Role{writ.RoleIntake, writ.RoleCounsel}, self: true}, // itself: its own records
+	Attached:      {roles: []writ.Role{writ.RoleIntake, writ.RoleCounsel}, self: true}, // itself: its own records, and what an officer filed
 	Authenticated: {roles: []writ.Role{writ.RoleIntake, writ.RoleCounsel}},
 	Identified:    {roles: []writ.Role{writ.RoleCounsel}},
 	Scoped:        {roles: []writ.Role{writ.RoleCounsel}},

@@ -19,6 +19,9 @@ func (d *Docket) summarise(c *Case) summary {
 		Preserved: len(c.Preservations) > 0, Subjects: strings.Join(m.Identifiers, " "),
 		Narrowed: c.Scoping != nil && c.Scoping.Narrow, Lifted: micro(c.SecrecyLifted),
 	}
+	if c.Filed != nil {
+		s.Filed = c.Filed.Authority
+	}
 	if c.Subject != nil {
 		s.Customer = c.Subject.Customer
 	}

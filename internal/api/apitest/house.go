@@ -460,24 +460,32 @@ func (h *House) Drafted(reference string, changes ...func(*docket.Demand)) (id s
 	for _, change := range changes {
 		change(&demand)
 	}
-	ctx, noor, mira, theo := h.Ctx, h.Desk("noor"), h.Desk("mira"), h.Desk("theo")
-	c, err := noor.Receive(ctx, api.DemandInput{Demand: demand})
+	noor := h.Desk("noor")
+	c, err := noor.Receive(h.Ctx, api.DemandInput{Demand: demand})
 	h.Must(err)
 	id = string(c.Case)
-	_, err = noor.Attach(ctx, id, "order", "epoc.pdf", "", "", []byte("%PDF-1.7\n% an order of the Tribunal de Valbrume: "+reference+"\n"))
+	_, err = noor.Attach(h.Ctx, id, "order", "epoc.pdf", "", "", []byte("%PDF-1.7\n% an order of the Tribunal de Valbrume: "+reference+"\n"))
 	h.Must(err)
+	h.Carry(id, "national-system")
+	return id
+}
+
+// Carry brings a demand that is there, with its order, to where custodians sign.
+func (h *House) Carry(id, means string) {
+	h.T.Helper()
+	ctx, noor, mira, theo := h.Ctx, h.Desk("noor"), h.Desk("mira"), h.Desk("theo")
 	move := func(d *api.Desk, name string, in any) api.Case {
 		h.T.Helper()
 		c, err := d.Move(ctx, id, name, in)
 		h.Must(err)
 		return c
 	}
-	move(noor, "authenticate", api.AuthenticateInput{Means: "national-system", Note: "seal verified by the system", Genuine: true})
+	move(noor, "authenticate", api.AuthenticateInput{Means: means, Note: "the seal is the court's", Genuine: true})
 	move(noor, "preserve", api.PreserveInput{Customer: "harbour-clinic", Scope: Wards, Why: "Article 10(1)"})
 	move(mira, "identify", api.IdentifyInput{Customer: "harbour-clinic", How: "the account's name"})
 	move(mira, "scope", api.ScopeInput{Scope: Wards})
 	move(mira, "secrecy", api.SecrecyInput{})
-	c = move(mira, "review", nil)
+	c := move(mira, "review", nil)
 	var open []string
 	for _, f := range c.Findings {
 		if f.Outcome != "pass" {
@@ -490,13 +498,18 @@ func (h *House) Drafted(reference string, changes ...func(*docket.Demand)) (id s
 	}
 	move(mira, "approve", api.ApproveInput{})
 	move(mira, "draft", nil)
-	return id
 }
 
 // Produced brings a demand from its receipt to its package.
 func (h *House) Produced(reference string) (c api.Case) {
 	h.T.Helper()
-	ctx, id := h.Ctx, h.Drafted(reference)
+	return h.Packed(h.Drafted(reference))
+}
+
+// Packed brings a demand from where custodians sign to its package.
+func (h *House) Packed(id string) (c api.Case) {
+	h.T.Helper()
+	ctx := h.Ctx
 	for _, name := range []string{"ada", "jun"} {
 		desk := h.Desk(name)
 		sheet, err := desk.ToSign(ctx, id)
