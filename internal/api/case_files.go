@@ -3,18 +3,15 @@ package api
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"writ"
 	"writ/internal/docket"
 	"writ/internal/letter"
 )
@@ -204,162 +201,4 @@ func (h office) packages(a huma.API) {
 			}
 			return raw(in.File, "application/octet-stream", f), nil
 		})
-}
-
-// DeliveryPath is where authorities fetch packages.
-const DeliveryPath = "/delivery/"
-
-// DeliveryHandler serves packages to whom they are for: by a one-time code
-// (Authorization: Bearer CODE) or by a client's certificate that the
-// connection has proven. Every refusal is the same answer.
-//
-//	GET  /delivery/CASE          what there is, as JSON
-//	GET  /delivery/CASE/FILE     a file, with ranges
-//	POST /delivery/CASE/receipt  the collector's word that it has the package
-func DeliveryHandler(d *docket.Docket) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+DeliveryPath+"{case}", func(w http.ResponseWriter, r *http.Request) { offered(d, w, r) })
-	mux.HandleFunc("GET "+DeliveryPath+"{case}/{file}", func(w http.ResponseWriter, r *http.Request) { fetched(d, w, r) })
-	mux.HandleFunc("POST "+DeliveryPath+"{case}/receipt", func(w http.ResponseWriter, r *http.Request) { collected(d, w, r) })
-	return patient(mux)
-}
-
-// collector is who asks, by what it shows.
-func collector(r *http.Request) docket.Collector {
-	who := docket.Collector{Addr: remote(r).String()}
-	if code, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		who.Code = code
-	}
-	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
-		who.Certificate = certificateDigest(r.TLS.PeerCertificates[0])
-	}
-	return who
-}
-
-func noDelivery(w http.ResponseWriter) {
-	refuse(w, &Problem{Status: http.StatusNotFound, Title: "Not Found", Code: "no-delivery", Detail: "there is no such delivery for you, or its time is over"})
-}
-
-func offered(d *docket.Docket, w http.ResponseWriter, r *http.Request) {
-	id, err := writ.ParseCaseID(r.PathValue("case"))
-	if err != nil {
-		noDelivery(w)
-		return
-	}
-	p, times, until, err := d.Volumes(r.Context(), id, collector(r))
-	if err != nil {
-		noDelivery(w)
-		return
-	}
-	writeAnswer(w, struct {
-		Files []docket.ProducedVolume `json:"files"`
-		Times int                     `json:"times" doc:"how often each may be fetched in all"`
-		Until time.Time               `json:"until"`
-	}{p.Volumes, times, until})
-}
-
-func fetched(d *docket.Docket, w http.ResponseWriter, r *http.Request) {
-	name, who := r.PathValue("file"), collector(r)
-	id, err := writ.ParseCaseID(r.PathValue("case"))
-	if err != nil {
-		noDelivery(w)
-		return
-	}
-	p, _, _, err := d.Volumes(r.Context(), id, who)
-	if err != nil {
-		noDelivery(w)
-		return
-	}
-	wanted := ranged(r, tag(p.Volumes, name), w.Header())
-	f, err := d.Fetch(r.Context(), id, who, name, func(size int64) (int64, error) { return asked(r.Method, wanted, size) })
-	if err != nil {
-		if !errors.Is(err, docket.ErrDelivery) {
-			refuse(w, &Problem{Status: http.StatusInternalServerError, Title: "Internal Server Error", Detail: "the package cannot be read; ask the provider"})
-			return
-		}
-		noDelivery(w)
-		return
-	}
-	defer f.Close()
-	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("Content-Disposition", attachment(name))
-	http.ServeContent(w, r, "", time.Time{}, f)
-}
-
-// tag is the entity tag of a volume, so that a download that was cut off can go
-// on; "" for the files that describe the package.
-func tag(volumes []docket.ProducedVolume, name string) string {
-	for _, v := range volumes {
-		if v.Name == name {
-			return `"` + v.SHA256 + `"`
-		}
-	}
-	return ""
-}
-
-// ranged is the range that a request is for, "" for all of the file. What is
-// counted must be what is given: a condition that net/http would judge after
-// the counting (If-Range with another tag makes it send everything) is judged
-// here, and the headers of the request are made to say the same.
-func ranged(r *http.Request, tag string, answer http.Header) string {
-	if tag != "" {
-		answer.Set("ETag", tag)
-	}
-	if when := r.Header.Get("If-Range"); when != "" && when != tag {
-		r.Header.Del("Range")
-	}
-	r.Header.Del("If-Range")
-	return r.Header.Get("Range")
-}
-
-// asked is how many bytes a request is for: of one range at most (RFC 9110,
-// section 14). Several at once are no way to fetch a package. Who asks for the
-// headers alone gets no bytes.
-func asked(method, header string, size int64) (int64, error) {
-	if method == http.MethodHead {
-		return 0, nil
-	}
-	if header == "" {
-		return size, nil
-	}
-	spec, ok := strings.CutPrefix(header, "bytes=")
-	from, to, found := strings.Cut(spec, "-")
-	if !ok || !found || strings.Contains(spec, ",") {
-		return 0, docket.ErrDelivery
-	}
-	if from == "" { // the last so many
-		n, err := strconv.ParseInt(to, 10, 64)
-		if err != nil || n < 0 {
-			return 0, docket.ErrDelivery
-		}
-		return min(n, size), nil
-	}
-	first, err := strconv.ParseInt(from, 10, 64)
-	if err != nil || first < 0 || first > size {
-		return 0, docket.ErrDelivery
-	}
-	last := size - 1
-	if to != "" {
-		if last, err = strconv.ParseInt(to, 10, 64); err != nil || last < first {
-			return 0, docket.ErrDelivery
-		}
-	}
-	return min(last, size-1) - first + 1, nil
-}
-
-func collected(d *docket.Docket, w http.ResponseWriter, r *http.Request) {
-	id, err := writ.ParseCaseID(r.PathValue("case"))
-	if err != nil {
-		noDelivery(w)
-		return
-	}
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 4096))
-	if err == nil {
-		err = d.Receipt(r.Context(), id, collector(r), string(text))
-	}
-	if err != nil {
-		noDelivery(w)
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
 }

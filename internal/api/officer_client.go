@@ -75,8 +75,8 @@ func (d *OfficerDesk) Demand(ctx context.Context, id string) (out FiledDemand, e
 	return out, d.ask(ctx, http.MethodGet, "demands/"+segment(id), "", nil, &out)
 }
 
-// Upload is a file that goes with a demand.
-type Upload struct {
+// Enclosure is a file that goes with a demand.
+type Enclosure struct {
 	Kind, Name string
 	Body       []byte
 }
@@ -86,13 +86,13 @@ const filedAtOnce = 8 << 20
 
 // File files a demand. Files that are too large to go with it are attached after
 // it: an error with a case says that the demand is there without them.
-func (d *OfficerDesk) File(ctx context.Context, in FileInput, files []Upload) (out FiledDemand, err error) {
+func (d *OfficerDesk) File(ctx context.Context, in FileInput, files []Enclosure) (out FiledDemand, err error) {
 	var body struct {
 		FileInput
 		Files []File `json:"files,omitempty"`
 	}
 	body.FileInput = in
-	var later []Upload
+	var later []Enclosure
 	room := filedAtOnce
 	for _, f := range files {
 		if len(f.Body) > room {
@@ -120,7 +120,7 @@ func (d *OfficerDesk) File(ctx context.Context, in FileInput, files []Upload) (o
 }
 
 // Attach sends a file to a demand.
-func (d *OfficerDesk) Attach(ctx context.Context, id string, f Upload) (out FiledDemand, err error) {
+func (d *OfficerDesk) Attach(ctx context.Context, id string, f Enclosure) (out FiledDemand, err error) {
 	q := url.Values{"kind": {f.Kind}, "name": {f.Name}}
 	return out, d.ask(ctx, http.MethodPost, "demands/"+segment(id)+"/documents?"+q.Encode(), "application/octet-stream", bytes.NewReader(f.Body), &out)
 }

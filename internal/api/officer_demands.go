@@ -63,7 +63,7 @@ func (h officers) filing(a huma.API) {
 			Files []File `json:"files,omitempty" maxItems:"32" doc:"up to 8 MiB together; larger ones are attached later"`
 		}
 	}) (*output[FiledDemand], error) {
-		intake := docket.Intake{Demand: in.Body.demand()}
+		intake := docket.Intake{Demand: in.Body.Demand()}
 		for _, f := range in.Body.Files {
 			body, err := base64.StdEncoding.DecodeString(f.Body)
 			if err != nil {

@@ -45,7 +45,7 @@ func filing(reference string) api.FileInput {
 	}
 }
 
-var orderFile = api.Upload{Kind: "order", Name: "epoc.pdf", Body: []byte("%PDF-1.7\n% an order\n")}
+var orderFile = api.Enclosure{Kind: "order", Name: "epoc.pdf", Body: []byte("%PDF-1.7\n% an order\n")}
 
 // coded is a problem's, "" for none.
 func coded(err error) string {
@@ -69,7 +69,7 @@ func TestOfficerStory(t *testing.T) {
 	if b.Must(err); me.Authority != b.court || me.Suspended || me.Provider != "Fjordhost" {
 		t.Fatalf("%+v", me)
 	}
-	filed, err := b.desk.File(b.jonas, filing("7 Gs 412/26"), []api.Upload{orderFile})
+	filed, err := b.desk.File(b.jonas, filing("7 Gs 412/26"), []api.Enclosure{orderFile})
 	b.Must(err)
 	id := string(filed.Case)
 	if filed.State != "received" || len(filed.Files) != 1 || filed.Due == nil || filed.Demand.Note != "as agreed by telephone" || time.Since(filed.Received) > time.Minute {
@@ -104,7 +104,7 @@ func TestOfficerStory(t *testing.T) {
 	if body, _ := io.ReadAll(pdf); !bytes.HasPrefix(body, []byte("%PDF-")) {
 		t.Error("the letter is no PDF")
 	}
-	seen, err = b.desk.Attach(b.jonas, id, api.Upload{Kind: "correspondence", Name: "answer.txt", Body: []byte("2026")})
+	seen, err = b.desk.Attach(b.jonas, id, api.Enclosure{Kind: "correspondence", Name: "answer.txt", Body: []byte("2026")})
 	if b.Must(err); seen.Asked || len(seen.Files) != 2 {
 		t.Fatalf("%+v", seen)
 	}
@@ -149,7 +149,7 @@ func TestOfficerStory(t *testing.T) {
 // and of one that is not there the answer is one, to every operation.
 func TestOfficerOthers(t *testing.T) {
 	b := newBureau(t)
-	filed, err := b.desk.File(b.jonas, filing("7 Gs 412/26"), []api.Upload{orderFile})
+	filed, err := b.desk.File(b.jonas, filing("7 Gs 412/26"), []api.Enclosure{orderFile})
 	b.Must(err)
 	entered, err := b.Desk("noor").Receive(b.Ctx, api.DemandInput{Demand: func() docket.Demand {
 		d := b.EPOC("8 Gs 1/26")
@@ -198,7 +198,7 @@ func TestOfficerOthers(t *testing.T) {
 func TestOfficerRefused(t *testing.T) {
 	b := newBureau(t)
 	before := b.Kept()
-	long := strings.Repeat("‮<script>\"'&", 1600) // some 20,000 bytes
+	long := strings.Repeat("\u202e<script>\"'&", 1600) // some 20,000 bytes
 	change := func(fn func(*api.FileInput)) api.FileInput { in := filing("7 Gs 412/26"); fn(&in); return in }
 	for name, in := range map[string]api.FileInput{
 		"long reference":  change(func(in *api.FileInput) { in.Reference = long }),
@@ -213,11 +213,11 @@ func TestOfficerRefused(t *testing.T) {
 			t.Errorf("%s was filed as %s", name, got.Case)
 		}
 	}
-	for name, f := range map[string]api.Upload{
+	for name, f := range map[string]api.Enclosure{
 		"a letter": {Kind: "letter", Name: "acknowledgement-en.pdf", Body: []byte("x")}, "an export": {Kind: "export", Name: "x", Body: []byte("x")},
 		"empty": {Kind: "order", Name: "x"}, "long name": {Kind: "order", Name: long, Body: []byte("x")},
 	} {
-		if _, err := b.desk.File(b.jonas, filing("1"), []api.Upload{f}); err == nil {
+		if _, err := b.desk.File(b.jonas, filing("1"), []api.Enclosure{f}); err == nil {
 			t.Errorf("%s was filed", name)
 		}
 	}
@@ -232,9 +232,9 @@ func TestOfficerRefused(t *testing.T) {
 		t.Errorf("an authority that is not there: %v", err)
 	}
 	b.Unchanged(before, "refused filings")
-	filed, err := b.desk.File(b.jonas, filing("‮<script>alert(1)</script>"), nil)
+	filed, err := b.desk.File(b.jonas, filing("\u202e<script>alert(1)</script>"), nil)
 	b.Must(err)
-	if _, err := b.desk.Attach(b.jonas, string(filed.Case), api.Upload{Kind: "other", Name: "big", Body: make([]byte, docket.MaxDocument+1)}); coded(err) != "too-large" {
+	if _, err := b.desk.Attach(b.jonas, string(filed.Case), api.Enclosure{Kind: "other", Name: "big", Body: make([]byte, docket.MaxDocument+1)}); coded(err) != "too-large" {
 		t.Errorf("too large: %v", err)
 	}
 	// Suspended: from that moment, whoever signed in before.

@@ -55,7 +55,9 @@ type FileInput struct {
 	Validator    *docket.Issuer   `json:"validator,omitempty" doc:"who validated it, where its law wants that"`
 }
 
-func (in *FileInput) demand() docket.Demand {
+// Demand is what is filed, without who issues it, its channel and its receipt: those
+// are the portal's to say.
+func (in *FileInput) Demand() docket.Demand {
 	d := docket.Demand{
 		Reference: in.Reference, Instrument: in.Instrument, Signed: in.Signed, Matter: in.Matter, Offence: in.Offence, Classes: in.Classes,
 		Emergency: in.Emergency, Identifiers: in.Identifiers, Accounts: in.Accounts, From: in.From, Until: in.Until, Secrecy: in.Secrecy,
@@ -68,7 +70,8 @@ func (in *FileInput) demand() docket.Demand {
 	return d
 }
 
-func asFiled(d docket.Demand) FileInput {
+// FilingOf is a demand as it would be filed.
+func FilingOf(d docket.Demand) FileInput {
 	return FileInput{
 		Reference: d.Reference, Instrument: d.Instrument, Signed: d.Signed, Matter: d.Matter, Offence: d.Offence, Classes: d.Classes,
 		Emergency: d.Emergency, Identifiers: d.Identifiers, Accounts: d.Accounts, From: d.From, Until: d.Until, Secrecy: d.Secrecy,
@@ -137,7 +140,7 @@ type FiledPage struct {
 func (h officers) filedOf(c *docket.Case) FiledDemand {
 	now := h.Now()
 	out := FiledDemand{
-		Case: c.ID, Received: c.Filed.Demand.Received, Demand: asFiled(c.Filed.Demand), Confirmed: c.Confirmed, Files: []FiledFile{}, Letters: []FiledFile{},
+		Case: c.ID, Received: c.Filed.Demand.Received, Demand: FilingOf(c.Filed.Demand), Confirmed: c.Confirmed, Files: []FiledFile{}, Letters: []FiledFile{},
 	}
 	for _, r := range c.Replies {
 		out.Answers = append(out.Answers, FiledAnswer{r.At, r.Answer, r.Final})

@@ -35,6 +35,7 @@ type Config struct {
 	Guard    Guard
 	Rooms    []page.Room
 	Plain    bool // no TLS: cookies without Secure, on loopback only
+	Bare     bool // nobody signs in here, and there are no other pages to go to
 	Now      func() time.Time
 	Log      *slog.Logger
 }
@@ -63,7 +64,7 @@ func New(cfg Config) (*Console, error) {
 	c := &Console{cfg: cfg}
 	var err error
 	c.site, err = page.New(page.Config{
-		Operator: cfg.Operator, Version: cfg.Version, Zone: cfg.Zone, Names: cfg.Names, Now: cfg.Now, Log: cfg.Log, Rooms: cfg.Rooms,
+		Operator: cfg.Operator, Version: cfg.Version, Zone: cfg.Zone, Names: cfg.Names, Now: cfg.Now, Log: cfg.Log, Rooms: cfg.Rooms, Bare: cfg.Bare,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("couldn't make the console: %w", err)

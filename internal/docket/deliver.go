@@ -117,17 +117,26 @@ type Collector struct {
 	Addr        string
 }
 
-// Volumes lists what a collector may fetch, how often, and until when.
-func (d *Docket) Volumes(ctx context.Context, id writ.CaseID, who Collector) (p Production, times int, until time.Time, err error) {
+// Offer is what a collector may fetch, how often and until when, and when the
+// authority's word came that it has it.
+type Offer struct {
+	Production
+	Times     int
+	Until     time.Time
+	Confirmed time.Time
+}
+
+// Offered says what a collector may fetch. Errors: [ErrDelivery].
+func (d *Docket) Offered(ctx context.Context, id writ.CaseID, who Collector) (Offer, error) {
 	c, err := d.Case(ctx, id)
 	if err != nil {
-		return p, 0, until, ErrDelivery
+		return Offer{}, ErrDelivery
 	}
 	dl, err := d.mayFetch(c, who)
 	if err != nil {
-		return p, 0, until, err
+		return Offer{}, err
 	}
-	return *c.Production, dl.Times, dl.Until, nil
+	return Offer{*c.Production, dl.Times, dl.Until, c.Confirmed}, nil
 }
 
 // mayFetch finds the delivery that is for a collector.

@@ -14,6 +14,7 @@ import (
 
 	"writ/internal/api"
 	"writ/internal/console"
+	"writ/internal/console/agency"
 	"writ/internal/console/door"
 	"writ/internal/console/page"
 	"writ/internal/console/public"
@@ -107,16 +108,13 @@ func (s *Server) provider(origin string) (*signin.OIDC, error) {
 
 // console makes the pages.
 func (s *Server) console(office http.Handler) (*console.Console, error) {
-	zone := time.UTC
-	if s.cfg.Provider.TimeZone != "" {
-		var err error
-		if zone, err = time.LoadLocation(s.cfg.Provider.TimeZone); err != nil {
-			return nil, fmt.Errorf("couldn't read provider.time_zone: %w", err)
-		}
+	zone, err := s.zone()
+	if err != nil {
+		return nil, err
 	}
 	s.index = public.NewIndex(s.ledger.Log)
 	d := &door.Door{Signin: s.office.signin, Staff: s.office.staff, Named: s.accountName, Within: s.within, URL: s.consoleURL(), Plain: s.cfg.Plaintext, Log: s.log}
-	rooms, err := s.consoleRooms(d, api.Within(office))
+	rooms, err := s.consoleRooms(d, api.Within(office), zone)
 	if err != nil {
 		return nil, err
 	}
@@ -126,14 +124,26 @@ func (s *Server) console(office http.Handler) (*console.Console, error) {
 	})
 }
 
+// zone is where the operator's deadlines are read.
+func (s *Server) zone() (*time.Location, error) {
+	zone, err := time.LoadLocation(s.cfg.Provider.TimeZone) // "" is UTC
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read provider.time_zone: %w", err)
+	}
+	return zone, nil
+}
+
 // consoleRooms are the pages of each person.
-func (s *Server) consoleRooms(d *door.Door, desk *api.Desk) ([]page.Room, error) {
+func (s *Server) consoleRooms(d *door.Door, desk *api.Desk, zone *time.Location) ([]page.Room, error) {
 	open := public.Rooms{Server: openly{s}, Log: s.ledger.Log, Index: s.index}
 	checker, err := public.CheckRoom(open)
 	if err != nil {
 		return nil, err
 	}
-	return []page.Room{d.Room(), public.Room(open), checker}, nil
+	return []page.Room{
+		d.Room(), public.Room(open), checker,
+		agency.Room(s.agency(zone, api.OfficerWithin(s.officerHandler()))),
+	}, nil
 }
 
 // accountName is how an account is shown to its owner.
@@ -156,4 +166,9 @@ func (s *Server) accountName(ctx context.Context, a signin.Account) string {
 }
 
 // within says to rooms below who else than staff asks.
-func (s *Server) within(ctx context.Context, _ signin.Session) context.Context { return ctx }
+func (s *Server) within(ctx context.Context, session signin.Session) context.Context {
+	if a := session.Account; a.Kind == signin.KindOfficer {
+		return api.AsOfficer(ctx, api.AnOfficer{Authority: a.Authority, Session: session.ID, Addr: session.Addr})
+	}
+	return ctx
+}

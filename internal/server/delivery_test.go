@@ -31,8 +31,8 @@ import (
 	"writ/internal/vault"
 )
 
-// agency is a client with a certificate that it signed itself.
-func agency(t *testing.T) (c tls.Certificate, digest []byte) {
+// authority is a client with a certificate that it signed itself.
+func authority(t *testing.T) (c tls.Certificate, digest []byte) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -320,8 +320,8 @@ func TestDelivery(t *testing.T) {
 		t.Fatal("the status does not say where the delivery is")
 	}
 	c := packaged(t, s)
-	known, digest := agency(t)
-	stranger, _ := agency(t)
+	known, digest := authority(t)
+	stranger, _ := authority(t)
 	sam := docket.Actor{Person: "sam.ortiz", Roles: []writ.Role{writ.RoleProduction}, Via: "test"}
 	if _, _, err := s.office.docket.Deliver(t.Context(), sam, c.ID, docket.DeliverInput{Means: "download", Certificate: digest}); err != nil {
 		t.Fatal(err)
@@ -339,7 +339,7 @@ func TestDelivery(t *testing.T) {
 	}
 	// Whoever has the certificate and not its key does not get through the
 	// handshake.
-	other, _ := agency(t)
+	other, _ := authority(t)
 	stolen := tls.Certificate{Certificate: known.Certificate, PrivateKey: other.PrivateKey}
 	if resp, err := showing(t, s, stolen).Get(url); err == nil {
 		resp.Body.Close()
@@ -349,7 +349,30 @@ func TestDelivery(t *testing.T) {
 	if status, _, _ := get(t, showing(t, s, known), "https://"+at.Web+path); status != 404 {
 		t.Errorf("by certificate on the web listener: %d", status)
 	}
-	for _, elsewhere := range []string{"/", "/healthz", "/api/openapi.json", "/log/checkpoint", "/metrics"} {
+	// The same in a browser, by certificate alone.
+	fetch := "https://" + at.Delivery + "/agency/fetch/" + string(c.ID)
+	if status, body, head := get(t, showing(t, s, known), fetch); status != 200 || !strings.Contains(body, volume.Name) || strings.Contains(body, "/sign-in") || !strings.Contains(head.Get("Content-Security-Policy"), "script-src 'self'") {
+		t.Errorf("the page of a package: %d", status)
+	}
+	if status, body, _ := get(t, showing(t, s, known), fetch+"/files/"+volume.Name); status != 200 || int64(len(body)) != volume.Size {
+		t.Errorf("a file from its page: %d, %d bytes", status, len(body))
+	}
+	for what, client := range map[string]*http.Client{"no certificate": showing(t, s), "another's": showing(t, s, stranger)} {
+		if status, body, _ := get(t, client, fetch); status != 404 || strings.Contains(body, volume.Name) {
+			t.Errorf("the page with %s: %d", what, status)
+		}
+		// The delivery names a certificate; the directory doesn't know it.
+		if status, _, _ := get(t, client, "https://"+at.Delivery+"/officer/v1/me"); status != 401 {
+			t.Errorf("an officer with %s: %d", what, status)
+		}
+	}
+	if status, _, _ := get(t, showing(t, s, known), "https://"+at.Delivery+"/officer/v1/me"); status != 401 {
+		t.Errorf("an officer whom the directory doesn't know: %d", status)
+	}
+	if status, _, _ := get(t, trusting(t, s), "https://"+at.Web+"/officer/v1/me"); status != 404 {
+		t.Errorf("officers on the web listener: %d", status)
+	}
+	for _, elsewhere := range []string{"/", "/healthz", "/api/openapi.json", "/log/checkpoint", "/metrics", "/style", "/sign-in", "/agency", "/agency/new", "/me"} {
 		if status, body, _ := get(t, showing(t, s, known), "https://"+at.Delivery+elsewhere); status != 404 {
 			t.Errorf("%s is on the delivery's listener: %d %.80s", elsewhere, status, body)
 		}

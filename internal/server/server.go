@@ -214,7 +214,9 @@ func (s *Server) serve() (err error) {
 	s.background("s3", func() error { return s.front.Serve(s3Listener) })
 	s.background("web", func() error { return s.web.Serve(webListener) })
 	s.background("metrics", func() error { return s.metrics.Serve(l.metrics) })
-	s.serveDelivery()
+	if err := s.serveDelivery(); err != nil {
+		return err
+	}
 	return s.serveAdministration()
 }
 

@@ -39,6 +39,8 @@ type Rig struct {
 	Console *console.Console
 	Server  *httptest.Server
 	Desk    *api.Desk // asks the house's office as who the context says
+	// Authority is the officer's; make may enrol one.
+	Authority writ.AuthorityID
 
 	mu      sync.Mutex
 	refused []string // routes refused, as "who route"
@@ -47,7 +49,7 @@ type Rig struct {
 // New serves rooms; make gets the rig, its Desk set, and returns them.
 func New(t testing.TB, make func(*Rig) []page.Room) *Rig {
 	t.Helper()
-	r := &Rig{House: apitest.NewHouse(t)}
+	r := &Rig{House: apitest.NewHouse(t), Authority: "test-authority"}
 	office := api.OfficeHandler(r.Office)
 	r.Desk = api.Within(office)
 	zone, err := time.LoadLocation("Europe/Berlin")
@@ -82,7 +84,8 @@ func (g *guard) Who(r *http.Request) (page.Visitor, context.Context, error) {
 	case "customer":
 		return page.Visitor{Kind: page.Customer, Name: "harbour-clinic", Customer: g.Owner.Customer, Session: "TESTSESSION", Fresh: g.Now()}, r.Context(), nil
 	case "officer":
-		return page.Visitor{Kind: page.Officer, Name: "Tribunal de Valbrume", Authority: writ.AuthorityID("test-authority"), Session: "TESTSESSION", Fresh: g.Now()}, r.Context(), nil
+		return page.Visitor{Kind: page.Officer, Name: "Tribunal de Valbrume", Authority: g.Authority, Session: "TESTSESSION", Fresh: g.Now()},
+			api.AsOfficer(r.Context(), api.AnOfficer{Authority: g.Authority, Session: "TESTSESSION"}), nil
 	}
 	who, err := g.Staff.Authenticate(r.Context(), g.Tokens[name], g.Owner.Addr, g.Now())
 	if err != nil {

@@ -21,6 +21,7 @@ type Frame struct {
 	Here     string // path and query, to come back to
 	Operator string
 	Version  string
+	Bare     bool // nobody signs in here
 	Menu     []Link
 	Problem  *api.Problem // what was wrong with a form
 	Done     string       // what was done, a message's key; empty if nothing
@@ -37,7 +38,7 @@ type Link struct {
 func (v *Visit) frame(data any, p *api.Problem) *Frame {
 	f := &Frame{
 		Visitor: v.Visitor, Lang: v.Lang, Theme: v.Theme, Path: v.R.URL.Path, Here: here(v.R.URL), Operator: v.site.cfg.Operator,
-		Version: v.site.cfg.Version, Problem: p, D: data, visit: v,
+		Version: v.site.cfg.Version, Bare: v.site.cfg.Bare, Problem: p, D: data, visit: v,
 	}
 	best := -1
 	for _, e := range v.site.menu {

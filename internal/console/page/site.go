@@ -28,6 +28,7 @@ type Config struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 	Rooms    []Room
+	Bare     bool // nobody signs in here, and there are no other pages to go to
 }
 
 // Names gives what the packs and roles are called in a language; "" if it has no
