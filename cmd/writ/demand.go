@@ -33,6 +33,7 @@ func demandCommand(g *global) *cobra.Command {
 	}
 	s := newSeat(g, cmd)
 	cmd.AddCommand(demandReceive(s), demandTemplate(s), demandImport(s))
+	addOfficers(s, cmd)
 	return cmd
 }
 
