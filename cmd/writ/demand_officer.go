@@ -37,7 +37,7 @@ func addOfficers(s *seat, group *cobra.Command) {
 const forAuthorities = `It is for authorities: --server is the provider's address for deliveries, and
 --cert and --key are a client certificate that the provider has enrolled.`
 
-// desk connects to the provider.
+// officer connects to the provider.
 func (b *bureau) officer(cmd *cobra.Command) (*api.OfficerDesk, error) {
 	for name, value := range map[string]string{"server": b.server, "cert": b.cert, "key": b.key} {
 		if value == "" {

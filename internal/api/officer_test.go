@@ -348,3 +348,35 @@ func TestOfficerByCertificate(t *testing.T) {
 		}
 	}
 }
+
+// TestOfficerBounds: an authority files so many demands a day, and so many files to
+// each; another authority is not concerned.
+func TestOfficerBounds(t *testing.T) {
+	b := newBureau(t)
+	var id string
+	for i := range 200 {
+		filed, err := b.desk.File(b.jonas, filing("1"), nil)
+		if err != nil {
+			t.Fatalf("demand %d: %v", i+1, err)
+		}
+		id = string(filed.Case)
+	}
+	if _, err := b.desk.File(b.jonas, filing("1"), nil); coded(err) != "velocity" {
+		t.Errorf("the 201st of a day: %v", err)
+	}
+	if _, err := b.desk.File(b.another, filing("1"), nil); err != nil {
+		t.Errorf("another authority's first: %v", err)
+	}
+	for i := range 32 {
+		if _, err := b.desk.Attach(b.jonas, id, orderFile); err != nil {
+			t.Fatalf("file %d: %v", i+1, err)
+		}
+	}
+	if _, err := b.desk.Attach(b.jonas, id, orderFile); coded(err) != "state" {
+		t.Errorf("the 33rd file: %v", err)
+	}
+	b.Pass(25 * time.Hour)
+	if _, err := b.desk.File(b.jonas, filing("1"), nil); err != nil {
+		t.Errorf("the next day: %v", err)
+	}
+}
