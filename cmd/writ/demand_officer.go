@@ -94,7 +94,7 @@ flags go over the file. ` + forAuthorities,
 		if err := fields.over(cmd, &demand); err != nil {
 			return err
 		}
-		var uploads []api.Upload
+		var uploads []api.Enclosure
 		for _, group := range []struct {
 			kind  string
 			names []string
@@ -104,7 +104,7 @@ flags go over the file. ` + forAuthorities,
 				if err != nil {
 					return err
 				}
-				uploads = append(uploads, api.Upload{Kind: one.kind, Name: one.name, Body: one.body})
+				uploads = append(uploads, api.Enclosure{Kind: one.kind, Name: one.name, Body: one.body})
 			}
 		}
 		d, err := b.officer(cmd)
@@ -202,7 +202,7 @@ func demandAttach(b *bureau) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		filed, err := d.Attach(cmd.Context(), args[0], api.Upload{Kind: *kind, Name: filepath.Base(args[1]), Body: body})
+		filed, err := d.Attach(cmd.Context(), args[0], api.Enclosure{Kind: *kind, Name: filepath.Base(args[1]), Body: body})
 		if err != nil {
 			return err
 		}

@@ -15,7 +15,11 @@ import (
 	"writ/internal/api"
 	"writ/internal/console"
 	"writ/internal/console/agency"
+	"writ/internal/console/cases"
+	"writ/internal/console/custodian"
 	"writ/internal/console/door"
+	"writ/internal/console/intake"
+	"writ/internal/console/operator"
 	"writ/internal/console/page"
 	"writ/internal/console/public"
 	"writ/internal/signin"
@@ -142,8 +146,28 @@ func (s *Server) consoleRooms(d *door.Door, desk *api.Desk, zone *time.Location)
 	}
 	return []page.Room{
 		d.Room(), public.Room(open), checker,
+		cases.Room(cases.Rooms{Desk: desk, Alive: s.stillIn}),
+		intake.Room(intake.Rooms{Desk: desk}),
+		custodian.Room(custodian.Rooms{Desk: desk, Where: s.relyingParty}),
 		agency.Room(s.agency(zone, api.OfficerWithin(s.officerHandler()))),
+		operator.Room(operator.Rooms{Desk: desk}),
 	}, nil
+}
+
+// stillIn says whether somebody of the staff may go on to watch a page.
+func (s *Server) stillIn(v page.Visitor) bool {
+	_, err := s.office.signin.Identity(context.Background(), signin.Session{ID: v.Session, Account: signin.StaffAccount(v.Person)})
+	return err == nil
+}
+
+// relyingParty is under which name passkeys sign writs, and at which address.
+func (s *Server) relyingParty() (rp, origin string) {
+	origin = s.consoleURL()
+	u, err := url.Parse(origin)
+	if err != nil || u.Scheme != "https" {
+		return "", ""
+	}
+	return u.Hostname(), origin
 }
 
 // accountName is how an account is shown to its owner.

@@ -71,6 +71,7 @@ func TestMissingMessages(t *testing.T) {
 		"counts not":      testRoom(whole+`{{end}}`, map[string]string{"en": "x.a: {one: a, other: b}", "fr": "x.a: a"}),
 		"half a count":    testRoom(whole+`{{end}}`, map[string]string{"en": "x.a: {one: a}"}),
 		"twice":           testRoom(whole+`{{end}}`, map[string]string{"en": "layout.skip: a"}),
+		"no such part":    testRoom(whole+`{{if .D}}{{template "gone" .}}{{end}}{{end}}`, map[string]string{"en": "x.a: a"}),
 		"no content":      testRoom(`{{define "title"}}x{{end}}`, map[string]string{"en": "x.a: a"}),
 	} {
 		if _, err := New(Config{Rooms: []Room{r}}); err == nil {

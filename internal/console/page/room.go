@@ -53,8 +53,14 @@ func openRoom(s *Site, r Room) (*room, error) {
 			return nil, err
 		}
 		for _, one := range t.Templates() {
-			if one.Tree != nil {
-				out.collect(name, one.Tree.Root)
+			if one.Tree == nil { // the set's own name
+				continue
+			}
+			out.collect(name, one.Tree.Root)
+			for _, part := range parts(one.Tree.Root) {
+				if t.Lookup(part) == nil {
+					return nil, fmt.Errorf("the page %s has no template %q; a file that begins with _ is embedded by all:templates", name, part)
+				}
 			}
 		}
 	}
@@ -99,6 +105,37 @@ func (r *room) parse(name, lang string) (*template.Template, error) {
 		}
 	}
 	return t, nil
+}
+
+// parts are the templates that a template calls.
+func parts(root parse.Node) (names []string) {
+	var look func(parse.Node)
+	list := func(l *parse.ListNode) {
+		if l != nil {
+			for _, n := range l.Nodes {
+				look(n)
+			}
+		}
+	}
+	look = func(n parse.Node) {
+		switch n := n.(type) {
+		case *parse.ListNode:
+			list(n)
+		case *parse.IfNode:
+			list(n.List)
+			list(n.ElseList)
+		case *parse.RangeNode:
+			list(n.List)
+			list(n.ElseList)
+		case *parse.WithNode:
+			list(n.List)
+			list(n.ElseList)
+		case *parse.TemplateNode:
+			names = append(names, n.Name)
+		}
+	}
+	look(root)
+	return names
 }
 
 // collect notes each message that a template names.
