@@ -55,7 +55,7 @@ func run(w io.Writer, out, previous string, check bool) ([]string, error) {
 			return nil, fmt.Errorf("couldn't read the map of the release before: %w", err)
 		}
 	}
-	program, err := codemap.Load(root, "./cmd/writ/...", "./internal/...", ".")
+	program, err := codemap.Load(root, "./cmd/writ/...", "./internal/...", "./client/...", "./packs/...", ".")
 	if err != nil {
 		return nil, err
 	}
