@@ -89,6 +89,8 @@ func (d *Docket) writNeeds(c *Case, id string) (all []Need) {
 		return add(writ.RoleCounsel, "writ case close "+id, "end the drill")
 	case c.Draft == nil:
 		return add(writ.RoleCounsel, "writ case draft "+id, "draw the writ up for the custodians")
+	case c.Writ == nil && d.drawnForOthers(c):
+		return add(writ.RoleCounsel, "writ case draft "+id, "draw the writ up anew: its custodians are not those in force any more")
 	case c.Writ == nil:
 		return add(writ.RoleCustodian, "writ custodian approve "+id, d.unsigned(c))
 	case c.Production == nil:
@@ -99,6 +101,11 @@ func (d *Docket) writNeeds(c *Case, id string) (all []Need) {
 		return add(writ.RoleProduction, "writ case confirm "+id, "the authority's word that it has the package")
 	}
 	return add(writ.RoleCounsel, "writ case close "+id, "close the case")
+}
+
+func (d *Docket) drawnForOthers(c *Case) bool {
+	set, ok := d.Gate.Custodians()
+	return ok && c.otherSet(set)
 }
 
 // unsigned says which signatures a draft waits for. Enough that were all made in

@@ -67,6 +67,30 @@ func TestPasskeyMints(t *testing.T) {
 	}
 }
 
+// TestSetChangesUnderADraft: signatures on what was drawn up for a set that is not
+// in force any more could never make a writ. Nobody is let to give one, and counsel
+// is told to draw it up anew.
+func TestSetChangesUnderADraft(t *testing.T) {
+	r, id := ready(t)
+	c := r.drafted(id, Limits{})
+	r.passkeys()
+	if _, err := r.inBrowser("jun", "jun", c); !errors.Is(err, ErrChanged) {
+		t.Errorf("a signature for the set before: %v", err)
+	}
+	c, err := r.Look(r.ctx, r.who("mira"), id)
+	r.must(err)
+	needs := r.Needs(c)
+	if len(needs) != 1 || needs[0].Role != writ.RoleCounsel || !strings.Contains(needs[0].What, "anew") {
+		t.Errorf("needs: %+v", needs)
+	}
+	c, err = r.DraftWrit(r.ctx, r.who("mira"), id)
+	r.must(err)
+	c = r.signs("ada", c)
+	if c, err = r.inBrowser("jun", "jun", c); err != nil || c.Writ == nil {
+		t.Errorf("drawn up anew and signed: %v", err)
+	}
+}
+
 // TestPasskeysAlone: enough that all signed in browsers are no quorum; the case
 // says what it waits for, and one of them may sign again, off line.
 func TestPasskeysAlone(t *testing.T) {

@@ -1,6 +1,7 @@
 package docket
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -146,6 +147,9 @@ func (d *Docket) Sign(ctx context.Context, who Actor, id writ.CaseID, s Signatur
 		if !ok {
 			return nil, refuse(ErrState, "there are no custodians")
 		}
+		if c.otherSet(set) {
+			return nil, refuse(ErrChanged, "the writ was drawn up for other custodians than those of set %d, which is in force: counsel draws it up anew", set.Number)
+		}
 		member, err := set.Signer(policy.TypeAuthorisation, c.Draft.Payload, policy.Signature{KeyID: s.Key, Sig: s.Sig})
 		switch {
 		case err != nil:
@@ -170,6 +174,17 @@ func (d *Docket) Sign(ctx context.Context, who Actor, id writ.CaseID, s Signatur
 		}
 		return append(drafts, minted), nil
 	})
+}
+
+// otherSet says whether the draft was drawn up for another set of custodians than
+// this one: no quorum can make it a writ any more.
+func (c *Case) otherSet(set policy.Set) bool {
+	if c.Draft == nil {
+		return false
+	}
+	a, err := policy.ParseAuthorisation(c.Draft.Payload)
+	digest := set.Digest()
+	return err == nil && !bytes.Equal(a.Set, digest[:])
 }
 
 // envelope is the draft with the signatures that are there.
