@@ -123,7 +123,9 @@ func (o *Own) ask(ctx context.Context, method, path string, head http.Header, bo
 	for name, values := range head {
 		r.Header[name] = values
 	}
-	if content != nil {
+	if content != nil && size < 0 {
+		r.ContentLength = -1
+	} else if content != nil {
 		r.ContentLength = size
 		if size == 0 {
 			r.Body = http.NoBody
@@ -258,7 +260,7 @@ type Upload struct {
 	ContentType string
 	New         bool      // fail if the key is there
 	Body        io.Reader // of Size bytes
-	Size        int64
+	Size        int64     // -1 if it is not known
 }
 
 // Upload stores an object.
@@ -271,7 +273,11 @@ func (o *Own) Upload(ctx context.Context, u Upload) (out MyObject, err error) {
 	if u.New {
 		head.Set("If-None-Match", "*")
 	}
-	resp, err := o.ask(ctx, http.MethodPut, with("buckets/"+segment(u.Bucket)+"/content", "key", u.Key), head, nil, io.LimitReader(u.Body, u.Size), u.Size)
+	content := u.Body
+	if u.Size >= 0 {
+		content = io.LimitReader(u.Body, u.Size)
+	}
+	resp, err := o.ask(ctx, http.MethodPut, with("buckets/"+segment(u.Bucket)+"/content", "key", u.Key), head, nil, content, u.Size)
 	if err != nil {
 		return out, err
 	}

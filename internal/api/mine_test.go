@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"writ"
@@ -53,6 +54,18 @@ func TestMineObjects(t *testing.T) {
 	}
 	_, err := o.Upload(a.Ctx, api.Upload{Bucket: "ward-seven", Key: "letters/calder", New: true, Body: strings.NewReader("z"), Size: 1})
 	isCode(t, err, 412, "precondition")
+	long := strings.Repeat("of a length that nobody knows. ", 10_000)
+	if v, err := o.Upload(a.Ctx, api.Upload{Bucket: "ward-seven", Key: "unknown", Body: strings.NewReader(long), Size: -1}); err != nil || v.Size != int64(len(long)) {
+		t.Errorf("a length that is not known: %d, %v", v.Size, err)
+	}
+	if _, err := o.Upload(a.Ctx, api.Upload{Bucket: "ward-seven", Key: "broken", Body: io.MultiReader(strings.NewReader("half"), iotest.ErrReader(io.ErrUnexpectedEOF)), Size: -1}); err == nil {
+		t.Error("half a body of unknown length is taken for a whole one")
+	}
+	if _, err := o.Object(a.Ctx, "ward-seven", "broken", ""); err == nil {
+		t.Error("half a body of unknown length was kept")
+	}
+	_, err = o.Delete(a.Ctx, "ward-seven", "unknown", "")
+	a.Must(err)
 	_, err = o.Upload(a.Ctx, api.Upload{Bucket: "ward-seven", Key: "cut", Body: strings.NewReader("short"), Size: 500})
 	isCode(t, err, 400, "incomplete")
 	page, err := o.Objects(a.Ctx, "ward-seven", api.ListObjects{Delimiter: "/"})
