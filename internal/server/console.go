@@ -17,11 +17,13 @@ import (
 	"writ/internal/console/agency"
 	"writ/internal/console/cases"
 	"writ/internal/console/custodian"
+	"writ/internal/console/customer"
 	"writ/internal/console/door"
 	"writ/internal/console/intake"
 	"writ/internal/console/operator"
 	"writ/internal/console/page"
 	"writ/internal/console/public"
+	"writ/internal/printable"
 	"writ/internal/signin"
 )
 
@@ -151,6 +153,7 @@ func (s *Server) consoleRooms(d *door.Door, desk *api.Desk, zone *time.Location)
 		custodian.Room(custodian.Rooms{Desk: desk, Where: s.relyingParty}),
 		agency.Room(s.agency(zone, api.OfficerWithin(s.officerHandler()))),
 		operator.Room(operator.Rooms{Desk: desk}),
+		customer.Room(customer.Rooms{Own: s.ownPages(s.mineHandler()), Zone: zone}),
 	}, nil
 }
 
@@ -168,6 +171,20 @@ func (s *Server) relyingParty() (rp, origin string) {
 		return "", ""
 	}
 	return u.Hostname(), origin
+}
+
+// longestName bounds a user's name in the customer's journal, in bytes.
+const longestName = 128
+
+// ownPages asks a customer's own interface as who has signed in.
+func (s *Server) ownPages(mine http.Handler) func(*page.Visit) *api.Own {
+	return func(v *page.Visit) *api.Own {
+		who := v.Visitor
+		name := strings.ToValidUTF8(who.Name[:min(len(who.Name), longestName)], "")
+		return api.OwnInProcess(mine, api.Owner{
+			Customer: who.Customer, By: "console " + printable.Line(name) + " session " + who.Session, Addr: who.Addr, Session: who.Session, Fresh: who.Fresh,
+		})
+	}
 }
 
 // accountName is how an account is shown to its owner.

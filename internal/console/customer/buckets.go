@@ -98,6 +98,7 @@ type bucketPage struct {
 	Rows        []row
 	First, Next string
 	Upload      string // where its form goes
+	Folder      string // in which files are stored
 	Most        int64
 	Replace     bool
 }
@@ -106,9 +107,6 @@ func (p *pages) bucket(v *page.Visit) error {
 	d, err := p.listing(v)
 	if err != nil {
 		return err
-	}
-	if v.Part() == "objects" {
-		return v.Fragment("bucket", "objects", d)
 	}
 	return v.Render("bucket", d)
 }
@@ -126,8 +124,8 @@ func (p *pages) listing(v *page.Visit) (d bucketPage, err error) {
 		return d, err
 	}
 	d.Crumbs = crumbs(name, d.Prefix)
-	d.Upload = inBucket(name, "/upload", "prefix", d.Prefix[:strings.LastIndexByte(d.Prefix, '/')+1])
 	folder := d.Prefix[:strings.LastIndexByte(d.Prefix, '/')+1]
+	d.Upload, d.Folder = inBucket(name, "/upload", "prefix", folder), shown(folder)
 	for _, prefix := range list.Prefixes {
 		d.Rows = append(d.Rows, row{Name: shown(strings.TrimPrefix(prefix, folder)), Link: inBucket(name, "", "prefix", prefix), Folder: true})
 	}

@@ -46,8 +46,8 @@ func demandOf(m api.MyDemand) demandView {
 	for _, n := range slices.Backward(m.Notices) {
 		d.Notices = append(d.Notices, noticeOf(n))
 	}
-	for _, o := range m.Objections {
-		d.Objections = append(d.Objections, objectionView{o.Number, o.Files, o.At, shown(o.By), lines(o.Text)})
+	for i, o := range m.Objections { // counted here: the case counts its own events
+		d.Objections = append(d.Objections, objectionView{i + 1, o.Files, o.At, shown(o.By), lines(o.Text)})
 	}
 	return d
 }

@@ -88,6 +88,9 @@ func (p *pages) journal(v *page.Visit) error {
 	if err != nil {
 		return v.Again("journal", d, err)
 	}
+	if v.Part() == "granted" { // of the overview
+		q.Limit, q.From = outMost, v.Now().AddDate(0, 0, -outDays)
+	}
 	list, err := p.Own(v).Journal(v.Context(), q)
 	if err != nil {
 		return v.Again("journal", d, err)
@@ -103,8 +106,8 @@ func (p *pages) journal(v *page.Visit) error {
 	if q.Before > 0 {
 		d.First = same("")
 	}
-	if v.Part() == "entries" {
-		return v.Fragment("journal", "entries", d)
+	if part := v.Part(); part == "entries" || part == "granted" {
+		return v.Fragment("journal", part, d)
 	}
 	return v.Render("journal", d)
 }

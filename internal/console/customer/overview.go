@@ -16,7 +16,7 @@ type overviewPage struct {
 	Status   api.MyStatus
 	Name     string
 	Writ     []use // newest openings under law
-	Grant    []use // newest openings by what the customer granted
+	Openings bool  // one of them at least can be read
 	More     bool  // the journal goes on behind what was looked through
 	Notices  []noticeView
 	New      int          // notices that lie in the inbox unread
@@ -28,7 +28,9 @@ type overviewPage struct {
 	Objected int // objections to the newest demands
 }
 
-// overview looks at the newest of everything: never at the whole journal.
+// overview looks at the newest of everything: never at the whole journal. What was
+// opened by what the customer granted comes after it, as a part of the journal's
+// page: it may be much, and each looking takes its time.
 func (p *pages) overview(v *page.Visit) error {
 	own, d := p.Own(v), overviewPage{Days: outDays}
 	var err error
@@ -36,23 +38,20 @@ func (p *pages) overview(v *page.Visit) error {
 		return err
 	}
 	d.Name = shown(d.Status.Name)
-	since := v.Now().AddDate(0, 0, -outDays)
-	for right, to := range map[writ.Reason]*[]use{writ.ReasonWrit: &d.Writ, writ.ReasonGrant: &d.Grant} {
-		list, err := own.Journal(v.Context(), api.MyJournalQuery{Right: string(right), From: since, Limit: outMost})
-		if isCode(err, "busy") || isCode(err, "shredded") {
-			d.Busy = true
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		for _, u := range usesOf(list.Entries) {
-			if u.Sealed == nil && (!u.Damaged || right == writ.ReasonWrit) { // these come by every right
-				*to = append(*to, u)
-			}
-		}
-		d.More = d.More || list.Cut
+	list, err := own.Journal(v.Context(), api.MyJournalQuery{Right: string(writ.ReasonWrit), From: v.Now().AddDate(0, 0, -outDays), Limit: outMost})
+	switch {
+	case isCode(err, "busy"), isCode(err, "shredded"):
+		d.Busy = true
+	case err != nil:
+		return err
 	}
+	for _, u := range usesOf(list.Entries) {
+		if u.Sealed == nil { // those come by every right
+			d.Writ = append(d.Writ, u)
+			d.Openings = d.Openings || !u.Damaged
+		}
+	}
+	d.More = list.Cut
 	all, err := p.told(v)
 	if err != nil {
 		return err

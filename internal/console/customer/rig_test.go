@@ -13,6 +13,7 @@ import (
 
 	"writ"
 	"writ/internal/api"
+	"writ/internal/api/apitest"
 	"writ/internal/console/consoletest"
 	"writ/internal/console/customer"
 	"writ/internal/console/page"
@@ -91,6 +92,61 @@ func (a *account) told(reference string) writ.CaseID {
 	return ""
 }
 
+// opened brings a demand for content, of which the clinic is told before, to where
+// its data are opened under a writ.
+func (a *account) opened(reference string) writ.CaseID {
+	a.T.Helper()
+	noor, mira, theo := a.House.Desk("noor"), a.House.Desk("mira"), a.House.Desk("theo")
+	d := a.EPOC(reference)
+	d.Instrument, d.Channel, d.Issuer = "us.warrant", "in-person", docket.Issuer{Name: "District Court of New Arden", Country: "US", Kind: "court"}
+	d.Language = "en"
+	c, err := noor.Receive(a.Ctx, api.DemandInput{Demand: d})
+	a.Must(err)
+	id := string(c.Case)
+	_, err = noor.Attach(a.Ctx, id, "order", "warrant.pdf", "", "", []byte("%PDF-1.7\n% a warrant: "+reference))
+	a.Must(err)
+	move := func(d *api.Desk, name string, in any) {
+		a.T.Helper()
+		var err error
+		c, err = d.Move(a.Ctx, id, name, in)
+		a.Must(err)
+	}
+	move(noor, "authenticate", api.AuthenticateInput{Means: "in-person", Note: "brought by an officer of the court", Genuine: true})
+	move(noor, "preserve", api.PreserveInput{Customer: "harbour-clinic", Scope: apitest.Wards, Why: "18 U.S.C. 2703(f)"})
+	move(mira, "identify", api.IdentifyInput{Customer: "harbour-clinic", How: "by name"})
+	move(mira, "scope", api.ScopeInput{Scope: apitest.Wards})
+	move(mira, "secrecy", api.SecrecyInput{Basis: writ.TellBefore, Window: "1h", Reason: "nothing forbids it"})
+	move(mira, "notify", api.NotifyInput{Kind: "before"})
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if told, err := a.Notices.WasTold(a.Ctx, a.Owner.Customer, c.Case); err == nil && told {
+			break
+		}
+	}
+	a.Pass(2 * time.Hour)
+	move(mira, "review", nil)
+	var rules []string
+	for _, f := range c.Findings {
+		if f.Outcome != "pass" {
+			rules = append(rules, f.Rule)
+		}
+	}
+	if len(rules) > 0 {
+		move(mira, "determine", api.ProposeInput{Rules: rules, Reason: "read and judged"})
+		move(theo, "second", api.SecondInput{Proposal: c.Determinations[len(c.Determinations)-1].Number, Reason: "agreed"})
+	}
+	move(mira, "approve", api.ApproveInput{})
+	move(mira, "draft", nil)
+	for name, person := range map[string]writ.Person{"ada": "ada.okafor", "jun": "jun.park"} {
+		sheet, err := a.House.Desk(name).ToSign(a.Ctx, id)
+		a.Must(err)
+		sig := a.Sign(person, sheet.Type, sheet.Payload)
+		move(a.House.Desk(name), "sign", api.SignInput{Digest: sheet.Digest, Key: sig.KeyID, Sig: sig.Sig})
+	}
+	_, err = a.House.Desk("sam").Produce(a.Ctx, id, api.ProduceInput{Recipients: []string{a.Court.Recipient().String()}}, nil)
+	a.Must(err)
+	return writ.CaseID(id)
+}
+
 // hostile are texts that others may write.
 var hostile = []string{`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, "turned\u202e\u2066around", "bell\x07", "a b+c%2F&d=e"}
 
@@ -109,6 +165,7 @@ func (a *account) dress() writ.CaseID {
 	got, err := a.Vault.Get(a.Ctx, a.Owner, vault.GetInput{ObjectRef: vault.ObjectRef{Bucket: "ward-seven", Key: "letters/quince"}})
 	a.Must(err)
 	got.Body.Close()
+	a.opened("26-SW-117")
 	id := a.told("26-SW-118")
 	_, err = a.own.ObjectTo(a.Ctx, id, "It is not mine.\n"+strings.Join(hostile, "\n"), []api.ObjectionFile{{Name: "why.pdf", Body: []byte("%PDF-1.7")}})
 	a.Must(err)
