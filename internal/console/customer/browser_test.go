@@ -16,9 +16,9 @@ import (
 func TestInABrowser(t *testing.T) {
 	a := open(t)
 	id := a.dress()
-	list, err := a.own.Notices(a.Ctx, "", 0)
+	list, err := a.own().Notices(a.Ctx, "", 0)
 	a.Must(err)
-	made, err := a.own.AddCredential(a.Ctx)
+	made, err := a.own().AddCredential(a.Ctx)
 	a.Must(err)
 	b := browser.New(t, a.Server.Certificate())
 	at := func(path string) string {

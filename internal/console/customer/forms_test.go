@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -62,7 +63,7 @@ func TestUpload(t *testing.T) {
 		t.Errorf("half a form: %d", got.Status)
 	}
 	a.Post("customer", to, url.Values{"file": {"x"}})
-	if list, err := a.own.Objects(a.Ctx, "ward-seven", api.ListObjects{}); err != nil || len(list.Objects) != 1 {
+	if list, err := a.own().Objects(a.Ctx, "ward-seven", api.ListObjects{}); err != nil || len(list.Objects) != 1 {
 		t.Errorf("what was refused is there: %+v %v", list.Objects, err)
 	}
 	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
@@ -272,7 +273,7 @@ func TestObject(t *testing.T) {
 	if status, body := send([3]string{"text", "", text}, [3]string{"file", "why.pdf", "%PDF-1.7"}, [3]string{"file", "", ""}); status != 303 {
 		t.Fatalf("%d %s", status, body)
 	}
-	d, err := a.own.Demand(a.Ctx, id)
+	d, err := a.own().Demand(a.Ctx, id)
 	a.Must(err)
 	if len(d.Objections) != 1 || d.Objections[0].Files != 1 || d.Objections[0].Text != strings.ReplaceAll(text, "\r\n", "\n") {
 		t.Fatalf("the case has %+v", d.Objections)
@@ -307,7 +308,7 @@ func TestObject(t *testing.T) {
 	if status, _ := send([3]string{"text", "", strings.Repeat("ä", docket.MaxObjection)}); status != 303 {
 		t.Errorf("20,000 characters: %d", status)
 	}
-	if d, err = a.own.Demand(a.Ctx, id); err != nil || len(d.Objections) != 2 {
+	if d, err = a.own().Demand(a.Ctx, id); err != nil || len(d.Objections) != 2 {
 		t.Errorf("%d objections, %v", len(d.Objections), err)
 	}
 	if got := a.Get("customer", "/my/demands/"+string(id)); len(got.Body) > 100<<10 {
@@ -322,7 +323,7 @@ func TestNotices(t *testing.T) {
 	if got := a.Get("customer", "/my"); !strings.Contains(got.Body, "1 notice is unread") || !strings.Contains(got.Body, string(id)) {
 		t.Error("the overview has no new notice")
 	}
-	list, err := a.own.Notices(a.Ctx, "", 0)
+	list, err := a.own().Notices(a.Ctx, "", 0)
 	a.Must(err)
 	n := list.Notices[0]
 	page := "/my/notices/" + url.PathEscape(n.ID)
@@ -340,6 +341,24 @@ func TestNotices(t *testing.T) {
 	}
 }
 
+// TestProofs: receipts are listed with where to check them, and come byte for byte.
+func TestProofs(t *testing.T) {
+	a := open(t)
+	if got := a.Get("customer", "/my/proofs"); !strings.Contains(got.Body, "no receipts yet") {
+		t.Error("there are receipts of nothing")
+	}
+	id := a.told("26-SW-121")
+	a.notify(id)
+	got := a.Get("customer", "/my/proofs")
+	m := regexp.MustCompile(`href="(/my/notices/[^"]+/files/receipts\.jsonl)"`).FindStringSubmatch(got.Body)
+	if m == nil || !strings.Contains(got.Body, `href="/check"`) || !strings.Contains(got.Body, string(id)) {
+		t.Fatalf("%d %s", got.Status, got.Body)
+	}
+	if file := a.Get("customer", m[1]); file.Body != receipts {
+		t.Errorf("the file is %q", file.Body)
+	}
+}
+
 // TestCredentials: one is made, its secret shown once and never compressed, and it
 // is removed; both only by who was just verified.
 func TestCredentials(t *testing.T) {
@@ -350,7 +369,7 @@ func TestCredentials(t *testing.T) {
 	}
 	a.stale = false
 	got := a.Post("customer", "/my/credentials", nil, "Accept-Encoding", "gzip")
-	all, err := a.own.Credentials(a.Ctx)
+	all, err := a.own().Credentials(a.Ctx)
 	a.Must(err)
 	if len(all) != 1 || got.Status != 200 || !strings.Contains(got.Body, string(all[0].AccessKey)) || !strings.Contains(got.Body, "shown once") {
 		t.Fatalf("made: %d, %d of them, %.300s", got.Status, len(all), got.Body)
@@ -370,7 +389,7 @@ func TestCredentials(t *testing.T) {
 	if got := a.Post("customer", remove, nil); got.Status != 303 {
 		t.Errorf("removed: %d", got.Status)
 	}
-	if all, err = a.own.Credentials(a.Ctx); err != nil || len(all) != 0 {
+	if all, err = a.own().Credentials(a.Ctx); err != nil || len(all) != 0 {
 		t.Errorf("%d are left, %v", len(all), err)
 	}
 }
@@ -386,7 +405,7 @@ func TestRotate(t *testing.T) {
 	if got := a.Post("customer", "/my/keys/rotate", nil); got.Status != 303 {
 		t.Fatalf("%d %s", got.Status, got.Body)
 	}
-	if k, err := a.own.Keys(a.Ctx); err != nil || k.Version != 2 {
+	if k, err := a.own().Keys(a.Ctx); err != nil || k.Version != 2 {
 		t.Errorf("%+v, %v", k, err)
 	}
 	if got := a.Post("customer", "/my/keys/rotate", nil); got.Status != 429 || !strings.Contains(got.Body, "less than an hour ago") {
@@ -411,7 +430,7 @@ func TestContacts(t *testing.T) {
 	if got.Status != 200 || !strings.Contains(got.Body, "whsec_") || got.Head.Get("Content-Encoding") != "" {
 		t.Fatalf("%d %s", got.Status, got.Body)
 	}
-	c, err := a.own.Contacts(a.Ctx)
+	c, err := a.own().Contacts(a.Ctx)
 	if err != nil || len(c.Contacts) != 2 || c.Contacts[0].Language != "de" || c.Contacts[1].Kind != notice.ByWebhook {
 		t.Errorf("%+v %v", c.Contacts, err)
 	}

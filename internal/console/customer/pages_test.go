@@ -24,12 +24,12 @@ func (a *account) paths(id writ.CaseID) []string {
 	for _, text := range hostile {
 		all = append(all, "/my/buckets/ward-seven/object?key="+url.QueryEscape("odd/"+text))
 	}
-	list, err := a.own.Notices(a.Ctx, "", 0)
+	list, err := a.own().Notices(a.Ctx, "", 0)
 	a.Must(err)
 	for _, n := range list.Notices {
 		all = append(all, "/my/notices/"+url.PathEscape(n.ID))
 	}
-	made, err := a.own.AddCredential(a.Ctx)
+	made, err := a.own().AddCredential(a.Ctx)
 	a.Must(err)
 	return append(all, "/my/credentials/"+string(made.AccessKey)+"/remove")
 }

@@ -18,6 +18,7 @@ import (
 	"writ/internal/console/customer"
 	"writ/internal/console/page"
 	"writ/internal/docket"
+	"writ/internal/notice"
 	"writ/internal/vault"
 )
 
@@ -25,7 +26,7 @@ import (
 type account struct {
 	*consoletest.Rig
 	stale bool // the visitor was verified an hour ago
-	own   *api.Own
+	as    func(fresh time.Time) *api.Own
 	press vault.Session // another customer
 }
 
@@ -41,15 +42,14 @@ func open(t *testing.T) *account {
 				return func(w io.Writer) error { _, err := fmt.Fprintf(w, "bundle of %s\n", s.Customer); return err }, nil
 			},
 		})
-		as := func(fresh time.Time) *api.Own {
+		a.as = func(fresh time.Time) *api.Own {
 			return api.OwnInProcess(mine, api.Owner{Customer: r.Owner.Customer, By: "console ines session TESTSESSION", Session: "TESTSESSION", Fresh: fresh, Addr: r.Owner.Addr})
 		}
-		a.own = as(r.Now().Add(time.Second))
 		return []page.Room{customer.Room(customer.Rooms{Own: func(v *page.Visit) *api.Own {
 			if a.stale {
-				return as(v.Visitor.Fresh.Add(-time.Hour))
+				return a.as(v.Visitor.Fresh.Add(-time.Hour))
 			}
-			return as(v.Visitor.Fresh)
+			return a.as(v.Visitor.Fresh)
 		}})}
 	})
 	c, err := a.Vault.AddCustomer(a.Ctx, "tidewater-press")
@@ -59,6 +59,9 @@ func open(t *testing.T) *account {
 	a.Must(err)
 	return a
 }
+
+// own asks as a user who was verified just now.
+func (a *account) own() *api.Own { return a.as(a.Now()) }
 
 // told brings a demand to where the clinic was told of it.
 func (a *account) told(reference string) writ.CaseID {
@@ -147,6 +150,24 @@ func (a *account) opened(reference string) writ.CaseID {
 	return writ.CaseID(id)
 }
 
+// receipts are what a notice brings when secrecy ends, one on each line.
+const receipts = "{\"receipt\":1}\n{\"receipt\":2}\n"
+
+// notify tells the clinic what others wrote, with receipts.
+func (a *account) notify(id writ.CaseID) {
+	a.T.Helper()
+	a.Must(a.Notices.Add(a.Ctx, notice.Message{
+		ID: "tests/" + string(id), Kind: notice.KindNotice, Case: id, Customer: a.Owner.Customer, Subject: hostile[0] + hostile[1], Text: strings.Join(hostile[:2], "\n") + "\nsigned: Tribunal de Valbrume\n",
+		Attachments: []notice.Attachment{{Name: "receipts.jsonl", MIME: "application/jsonl", Body: []byte(receipts)}},
+	}))
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if list, err := a.own().Proofs(a.Ctx); err == nil && len(list) > 0 {
+			return
+		}
+	}
+	a.T.Fatal("the receipts did not come")
+}
+
 // hostile are texts that others may write.
 var hostile = []string{`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, "turned\u202e\u2066around", "bell\x07", "a b+c%2F&d=e"}
 
@@ -165,10 +186,11 @@ func (a *account) dress() writ.CaseID {
 	got, err := a.Vault.Get(a.Ctx, a.Owner, vault.GetInput{ObjectRef: vault.ObjectRef{Bucket: "ward-seven", Key: "letters/quince"}})
 	a.Must(err)
 	got.Body.Close()
-	a.opened("26-SW-117")
 	id := a.told("26-SW-118")
-	_, err = a.own.ObjectTo(a.Ctx, id, "It is not mine.\n"+strings.Join(hostile, "\n"), []api.ObjectionFile{{Name: "why.pdf", Body: []byte("%PDF-1.7")}})
+	_, err = a.own().ObjectTo(a.Ctx, id, "It is not mine.\n"+strings.Join(hostile, "\n"), []api.ObjectionFile{{Name: "why.pdf", Body: []byte("%PDF-1.7")}})
 	a.Must(err)
+	a.notify(id)
+	a.opened("26-SW-117") // at last: it lets time pass
 	return id
 }
 
