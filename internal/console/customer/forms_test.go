@@ -212,9 +212,10 @@ func TestOpenedUnderLaw(t *testing.T) {
 	if got := a.Get("customer", "/my"); strings.Contains(got.Body, "opened under law") {
 		t.Error("an opening is told of that wasn't")
 	}
-	a.opened("26-SW-120")
+	id := a.opened("26-SW-120")
 	got := a.Get("customer", "/my")
-	if !strings.Contains(got.Body, "Your data were opened under law") || !strings.Contains(got.Body, `class="stands-out"`) || !strings.Contains(got.Body, "ward-seven/letters/calder") {
+	if !strings.Contains(got.Body, "Your data were opened under law") || !strings.Contains(got.Body, `class="stands-out"`) || !strings.Contains(got.Body, "ward-seven/letters/calder") ||
+		!strings.Contains(got.Body, `<a href="/my/demands/`+string(id)+`">case `) {
 		t.Error("the overview does not tell of the opening")
 	}
 	got = a.Get("customer", "/my/journal?right=writ")

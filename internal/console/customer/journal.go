@@ -2,6 +2,7 @@ package customer
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -37,7 +38,8 @@ type use struct {
 	Right, Op         string // right: the key of its message
 	What, Link        string
 	By, Grantee, Addr string
-	First, Last       int64 // the bytes of a range; Last is 0 for the whole
+	Case              string // address of the demand under which it was opened
+	First, Last       int64  // the bytes of a range; Last is 0 for the whole
 	Presigned         bool
 	StandsOut         bool
 	Sealed            *api.SealedEntries
@@ -50,6 +52,10 @@ func useOf(e api.Entry) use {
 		Presigned: e.Presigned, Sealed: e.Sealed, Damaged: e.Damage != "",
 	}
 	u.StandsOut = u.Sealed == nil && e.Reason != writ.ReasonOwner // damage too
+	if id, is := strings.CutPrefix(e.Principal, "case "); is && e.Reason == writ.ReasonWrit {
+		id, _, _ = strings.Cut(id, " ")
+		u.Case = "/my/demands/" + url.PathEscape(id)
+	}
 	if e.Bucket != "" {
 		u.What = shown(e.Bucket)
 	}
