@@ -8,6 +8,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,15 +33,17 @@ type MyDemand struct {
 
 // MyObjection is what the customer said against a demand.
 type MyObjection struct {
-	Number int       `json:"number"`
+	Number int       `json:"number" doc:"counted from 1, of yours to this demand"`
 	At     time.Time `json:"at"`
 	By     string    `json:"by"`
 	Text   string    `json:"text"`
 	Files  int       `json:"files"`
 }
 
-func myObjection(o docket.Objection) MyObjection {
-	return MyObjection{Number: o.Number, At: o.At, By: o.By, Text: o.Text, Files: len(o.Documents)}
+// myObjection shows the nth objection. Its number in the case is not told: it counts
+// what happened there, which may be secret by now.
+func myObjection(o docket.Objection, n int) MyObjection {
+	return MyObjection{Number: n, At: o.At, By: o.By, Text: o.Text, Files: len(o.Documents)}
 }
 
 func (h mine) demands(a huma.API) {
@@ -79,7 +82,12 @@ func (h mine) demands(a huma.API) {
 			return nil, err
 		}
 		made, err := h.Docket.Object(ctx, id, objection)
-		return own(h, ctx, myObjection(made), err)
+		if err != nil {
+			return own(h, ctx, MyObjection{}, err)
+		}
+		said, err := h.Docket.ObjectionsOf(ctx, o.Customer, id)
+		n := slices.IndexFunc(said, func(one docket.Objection) bool { return one.Number == made.Number })
+		return own(h, ctx, myObjection(made, n+1), err)
 	})
 }
 
@@ -132,8 +140,8 @@ func (h mine) demand(ctx context.Context, in *CasePath) (MyDemand, error) {
 			continue
 		}
 		said, err := h.Docket.ObjectionsOf(ctx, ownerOf(ctx).Customer, id)
-		for _, o := range said {
-			d.Objections = append(d.Objections, myObjection(o))
+		for i, o := range said {
+			d.Objections = append(d.Objections, myObjection(o, i+1))
 		}
 		return d, err
 	}
