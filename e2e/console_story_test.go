@@ -170,7 +170,7 @@ func TestTheStoryInBrowsers(t *testing.T) {
 
 	noor, mira, theo := s.enters("noor", s.invited("noor")), s.enters("mira", s.invited("mira")), s.enters("theo", s.invited("theo"))
 	jun, sam := s.enters("jun", s.invited("jun")), s.enters("sam", s.invited("sam"))
-	cleo := s.enters("cleo", first.Secret)
+	cleo, olu := s.enters("cleo", first.Secret), s.enters("olu", s.invited("olu"))
 
 	// A custodian will sign in the browser: the quorum takes the passkey into its set.
 	s.passkeyOf(jun)
@@ -272,6 +272,20 @@ func TestTheStoryInBrowsers(t *testing.T) {
 	}
 	stranger.open("/docket/" + id)
 	stranger.shows("Sign in")
+
+	d, done := s.desk("noor")
+	defer done()
+	var authority struct {
+		ID string `json:"id"`
+	}
+	must(d.Do(ctx, http.MethodPost, "authorities", api.AuthorityInput{Name: "Tribunal de Valbrume", Country: "FR", Kind: "court"}, &authority))
+	c = s.look(id)
+	s.gallery(map[string]string{
+		"case": id, "instrument": "eu.epoc", "document": c.Documents[0].ID.String(), "kind": "acknowledgement", "index": "1", "bucket": "ward-seven",
+		"customer": "harbour-clinic", "person": "mira.lindqvist", "authority": authority.ID, "demand": id,
+	}, map[string]*visitor{
+		"stranger": stranger, "intake": noor, "counsel": mira, "custodian": jun, "production": sam, "customer": cleo, "operator": olu, "any": mira, "who": mira,
+	})
 }
 
 // told ends the secrecy, if there is one, and looks at what the customer gets.
