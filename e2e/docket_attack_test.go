@@ -265,9 +265,8 @@ func TestAttackTheWrit(t *testing.T) {
 	}))
 	id = f.drafted(letters(), api.ApproveInput{})
 	f.must(f.signs("ada", id))
-	if err := f.as("ada", func(_ context.Context, d *api.Desk) error { return f.signCase(d, "ada again", id) }); err == nil {
-		t.Error("one person signed with two keys")
-	}
+	// She may, with a key off line after one in a browser, say; she counts once.
+	f.must(f.as("ada", func(_ context.Context, d *api.Desk) error { return f.signCase(d, "ada again", id) }))
 	f.refused("one person with two keys", id, f.produce(id, 10*time.Second))
 
 	// A signature over another scope, under its own digest and under the right one.

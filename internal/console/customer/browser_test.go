@@ -29,7 +29,7 @@ func TestInABrowser(t *testing.T) {
 		u.RawQuery = q.Encode()
 		return u.String()
 	}
-	b.Open(at("/my"))
+	b.Open(at("/style"))
 	browser.Eval[string](b, `document.cookie = "as=customer; path=/; secure"`) // for what the pages themselves ask for
 	for path, name := range map[string]string{
 		"/my": "my", "/my/buckets": "my-buckets", "/my/buckets/ward-seven": "my-bucket", "/my/buckets/ward-seven/object?key=letters%2Fquince": "my-object",

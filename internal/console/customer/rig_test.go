@@ -121,7 +121,9 @@ func (a *account) opened(reference string) writ.CaseID {
 	move(mira, "secrecy", api.SecrecyInput{Basis: writ.TellBefore, Window: "1h", Reason: "nothing forbids it"})
 	move(mira, "notify", api.NotifyInput{Kind: "before"})
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if told, err := a.Notices.WasTold(a.Ctx, a.Owner.Customer, c.Case); err == nil && told {
+		c, err = mira.Case(a.Ctx, id)
+		a.Must(err)
+		if !c.Notices[0].Accepted.IsZero() { // the case knows it: its time to object runs from here
 			break
 		}
 	}
