@@ -46,7 +46,7 @@ func (s *stage) gallery(what map[string]string, visitors map[string]*visitor) {
 	seen, skipped := 0, []string{}
 	for _, p := range readable(s.t) {
 		v := visitors["stranger"]
-		for _, role := range strings.Fields(p.who) {
+		for _, role := range strings.Fields(strings.Split(p.who, "  ")[0]) {
 			if one := visitors[role]; one != nil {
 				v = one
 				break

@@ -10,11 +10,11 @@ import (
 
 // common are the routes that are no room's.
 func (c *Console) common() []page.Route {
-	choices := page.Route{Method: http.MethodPost, Path: "/preferences", Name: "preferences", For: page.Public, Do: c.prefer}
+	choices := page.Post("/preferences", "preferences", page.Public, c.prefer)
 	if c.cfg.Bare {
 		return []page.Route{choices}
 	}
-	return []page.Route{{Method: http.MethodGet, Path: "/style", Name: "style", For: page.Public, Do: (*page.Visit).Sample}, choices}
+	return []page.Route{page.Get("/style", "style", page.Public, (*page.Visit).Sample), choices}
 }
 
 // prefer keeps a reader's language and theme in cookies for a year.

@@ -112,11 +112,17 @@ func TestRoutes(t *testing.T) {
 	var table strings.Builder
 	table.WriteString("# Who may use which address of the console. A line that is new or other is agreed to by\n# go test ./internal/server -run TestRoutes -update-routes\n\n")
 	for _, r := range s.pages.Routes() {
-		fresh := ""
+		more := ""
 		if r.Fresh {
-			fresh = "  with the passkey again"
+			more += "  with the passkey again"
 		}
-		fmt.Fprintf(&table, "%-4s %-46s %-26s %s%s\n", r.Method, r.Path, r.Name, r.For, fresh)
+		if r.Body != 0 {
+			more += fmt.Sprintf("  up to %d KiB", r.Body>>10)
+		}
+		if r.Stream {
+			more += "  as long as it takes"
+		}
+		fmt.Fprintf(&table, "%-4s %-46s %-26s %s%s\n", r.Method, r.Path, r.Name, r.For, more)
 	}
 	file := filepath.Join("testdata", "routes.txt")
 	if *updateRoutes {

@@ -10,7 +10,6 @@ package agency
 
 import (
 	"embed"
-	"net/http"
 	"time"
 
 	"writ/internal/api"
@@ -48,16 +47,15 @@ func newRoom(r Rooms) *room {
 // Room is all of the pages.
 func Room(rooms Rooms) page.Room {
 	r := newRoom(rooms)
-	get, post := http.MethodGet, http.MethodPost
 	return page.Room{
 		Name: "agency", Files: files,
 		Routes: append(r.fetching(),
-			page.Route{Method: get, Path: "/agency", Name: "agency-demands", For: page.Officers, Do: r.demands},
-			page.Route{Method: get, Path: "/agency/new", Name: "agency-new", For: page.Officers, Do: r.newDemand},
-			page.Route{Method: post, Path: "/agency/new", Name: "agency-file", For: page.Officers, Body: page.UploadBody, Do: r.file},
-			page.Route{Method: get, Path: "/agency/{case}", Name: "agency-demand", For: page.Officers, Do: r.demand},
-			page.Route{Method: post, Path: "/agency/{case}/documents", Name: "agency-attach", For: page.Officers, Body: page.UploadBody, Do: r.attach},
-			page.Route{Method: get, Path: "/agency/{case}/documents/{document}", Name: "agency-document", For: page.Officers, Stream: true, Do: r.document},
+			page.Get("/agency", "agency-demands", page.Officers, r.demands),
+			page.Get("/agency/new", "agency-new", page.Officers, r.newDemand),
+			page.Post("/agency/new", "agency-file", page.Officers, r.file).Sized(page.UploadBody),
+			page.Get("/agency/{case}", "agency-demand", page.Officers, r.demand),
+			page.Post("/agency/{case}/documents", "agency-attach", page.Officers, r.attach).Sized(page.UploadBody),
+			page.Get("/agency/{case}/documents/{document}", "agency-document", page.Officers, r.document).Streamed(),
 		),
 		Menu: []page.Entry{
 			{Path: "/agency", Message: "agency.menu", For: page.Officers}, {Path: "/agency/new", Message: "agency.menu-new", For: page.Officers},
@@ -72,13 +70,12 @@ func Fetch(rooms Rooms) page.Room {
 }
 
 func (r *room) fetching() []page.Route {
-	get, post := http.MethodGet, http.MethodPost
 	return []page.Route{
-		{Method: get, Path: "/agency/fetch", Name: "agency-fetch", For: page.Public, Do: r.fetch},
-		{Method: post, Path: "/agency/fetch", Name: "agency-fetch-code", For: page.Public, Do: r.show},
-		{Method: get, Path: "/agency/fetch/{case}", Name: "agency-package", For: page.Public, Do: r.packaged},
-		{Method: get, Path: "/agency/fetch/{case}/files/{file}", Name: "agency-package-file", For: page.Public, Stream: true, Do: r.download},
-		{Method: post, Path: "/agency/fetch/{case}/receipt", Name: "agency-receipt", For: page.Public, Do: r.receipt},
-		{Method: post, Path: "/agency/fetch/{case}/end", Name: "agency-fetch-end", For: page.Public, Do: r.end},
+		page.Get("/agency/fetch", "agency-fetch", page.Public, r.fetch),
+		page.Post("/agency/fetch", "agency-fetch-code", page.Public, r.show),
+		page.Get("/agency/fetch/{case}", "agency-package", page.Public, r.packaged),
+		page.Get("/agency/fetch/{case}/files/{file}", "agency-package-file", page.Public, r.download).Streamed(),
+		page.Post("/agency/fetch/{case}/receipt", "agency-receipt", page.Public, r.receipt),
+		page.Post("/agency/fetch/{case}/end", "agency-fetch-end", page.Public, r.end),
 	}
 }

@@ -27,7 +27,6 @@ package cases
 
 import (
 	"embed"
-	"net/http"
 	"time"
 
 	"writ"
@@ -64,29 +63,32 @@ type room struct {
 func Room(r Rooms) page.Room {
 	h := &room{Rooms: r, streams: newStreams()}
 	routes := []page.Route{
-		{Method: http.MethodGet, Path: "/docket", Name: "docket", For: inCases, Do: h.docket},
-		{Method: http.MethodGet, Path: "/docket/live", Name: "docket-live", For: inCases, Stream: true, Do: h.live},
-		{Method: http.MethodGet, Path: "/docket/secrecy", Name: "docket-secrecy", For: inCases, Do: h.secrecy},
-		{Method: http.MethodGet, Path: "/docket/drills", Name: "docket-drills", For: inCases, Do: h.drills},
-		{Method: http.MethodGet, Path: "/docket/{case}", Name: "case", For: inCases, Do: h.show},
-		{Method: http.MethodGet, Path: "/docket/{case}/documents/{document}", Name: "case-document", For: inCases, Do: h.document},
-		{Method: http.MethodGet, Path: "/docket/{case}/documents/{document}/view", Name: "case-document-view", For: inCases, Stream: true, Do: h.view},
-		{Method: http.MethodGet, Path: "/docket/{case}/documents/{document}/file", Name: "case-document-file", For: inCases, Stream: true, Do: h.download},
-		{Method: http.MethodGet, Path: "/docket/{case}/attach", Name: "case-attach-form", For: entry, Do: h.form("attach")},
-		{Method: http.MethodPost, Path: "/docket/{case}/attach", Name: "case-attach", For: entry, Body: page.UploadBody, Do: h.attach},
-		{Method: http.MethodGet, Path: "/docket/{case}/produce", Name: "case-produce-form", For: packers, Do: h.form("produce")},
-		{Method: http.MethodPost, Path: "/docket/{case}/produce", Name: "case-produce", For: packers, Stream: true, Do: h.produce},
-		{Method: http.MethodGet, Path: "/docket/{case}/deliver", Name: "case-deliver-form", For: packers, Do: h.form("deliver")},
-		{Method: http.MethodPost, Path: "/docket/{case}/deliver", Name: "case-deliver", For: packers, Do: h.deliver},
-		{Method: http.MethodGet, Path: "/docket/{case}/package/{file}", Name: "case-package", For: packers, Stream: true, Do: h.packed},
+		page.Get("/docket", "docket", inCases, h.docket),
+		page.Get("/docket/live", "docket-live", inCases, h.live).Streamed(),
+		page.Get("/docket/secrecy", "docket-secrecy", inCases, h.secrecy),
+		page.Get("/docket/drills", "docket-drills", inCases, h.drills),
+		page.Get("/docket/{case}", "case", inCases, h.show),
+		page.Get("/docket/{case}/documents/{document}", "case-document", inCases, h.document),
+		page.Get("/docket/{case}/documents/{document}/view", "case-document-view", inCases, h.view).Streamed(),
+		page.Get("/docket/{case}/documents/{document}/file", "case-document-file", inCases, h.download).Streamed(),
+		page.Get("/docket/{case}/attach", "case-attach-form", entry, h.form("attach")),
+		page.Post("/docket/{case}/attach", "case-attach", entry, h.attach).Sized(page.UploadBody),
+		page.Get("/docket/{case}/produce", "case-produce-form", packers, h.form("produce")),
+		page.Post("/docket/{case}/produce", "case-produce", packers, h.produce).Streamed(),
+		page.Get("/docket/{case}/deliver", "case-deliver-form", packers, h.form("deliver")),
+		page.Post("/docket/{case}/deliver", "case-deliver", packers, h.deliver),
+		page.Get("/docket/{case}/package/{file}", "case-package", packers, h.packed).Streamed(),
 	}
 	for _, m := range moves {
 		if m.input == nil {
 			continue // has a route of its own above
 		}
-		routes = append(routes,
-			page.Route{Method: http.MethodGet, Path: "/docket/{case}/" + m.name, Name: "case-" + m.name + "-form", For: page.Holders(m.roles...), Do: h.form(m.name)},
-			page.Route{Method: http.MethodPost, Path: "/docket/{case}/" + m.name, Name: "case-" + m.name, For: page.Holders(m.roles...), Fresh: m.fresh, Do: h.move(m)})
+		path, who := "/docket/{case}/"+m.name, page.Holders(m.roles...)
+		sent := page.Post(path, "case-"+m.name, who, h.move(m))
+		if m.fresh {
+			sent = sent.Verified()
+		}
+		routes = append(routes, page.Get(path, "case-"+m.name+"-form", who, h.form(m.name)), sent)
 	}
 	return page.Room{
 		Name: "cases", Files: files, Routes: routes,

@@ -64,12 +64,7 @@ type room struct{ Rooms }
 // Room makes the custodians' pages.
 func Room(r Rooms) page.Room {
 	h := &room{r}
-	get := func(path, name string, who page.Audience, do func(*page.Visit) error) page.Route {
-		return page.Route{Method: http.MethodGet, Path: path, Name: name, For: who, Do: do}
-	}
-	post := func(path, name string, who page.Audience, fresh bool, do func(*page.Visit) error) page.Route {
-		return page.Route{Method: http.MethodPost, Path: path, Name: name, For: who, Fresh: fresh, Do: do}
-	}
+	get, post := page.Get, page.Post
 	return page.Room{
 		Name: "custodian", Files: files,
 		Routes: []page.Route{
@@ -77,22 +72,22 @@ func Room(r Rooms) page.Room {
 			get("/custodian/history", "custodian-history", signers, h.history),
 			get("/custodian/{case}", "custodian-case", signers, h.show),
 			get("/custodian/{case}/file", "custodian-file", signers, h.file),
-			post("/custodian/{case}/confirm", "custodian-confirm", signers, true, h.confirm),
-			post("/custodian/{case}/sign", "custodian-sign", signers, true, h.sign),
-			{Method: http.MethodPost, Path: "/custodian/{case}/offline", Name: "custodian-offline", For: signers, Body: maxUpload, Do: h.offline},
-			post("/custodian/{case}/decline", "custodian-decline", signers, false, h.decline),
+			post("/custodian/{case}/confirm", "custodian-confirm", signers, h.confirm).Verified(),
+			post("/custodian/{case}/sign", "custodian-sign", signers, h.sign).Verified(),
+			post("/custodian/{case}/offline", "custodian-offline", signers, h.offline).Sized(maxUpload),
+			post("/custodian/{case}/decline", "custodian-decline", signers, h.decline),
 
 			get("/custodian/{case}/waiver", "custodian-waiver", inSets, h.waiver),
-			post("/custodian/{case}/waiver", "custodian-waiver-draw", inSets, false, h.drawWaiver),
-			{Method: http.MethodPost, Path: "/custodian/{case}/waiver/open", Name: "custodian-waiver-open", For: inSets, Body: maxUpload, Do: h.openWaiver},
-			post("/custodian/{case}/waiver/sign", "custodian-waiver-sign", inSets, true, h.signWaiver),
-			post("/custodian/{case}/waiver/file", "custodian-waiver-file", inSets, false, h.waiverFile),
-			post("/custodian/{case}/waiver/send", "custodian-waiver-send", page.Holders(writ.RoleCounsel), true, h.sendWaiver),
+			post("/custodian/{case}/waiver", "custodian-waiver-draw", inSets, h.drawWaiver),
+			post("/custodian/{case}/waiver/open", "custodian-waiver-open", inSets, h.openWaiver).Sized(maxUpload),
+			post("/custodian/{case}/waiver/sign", "custodian-waiver-sign", inSets, h.signWaiver).Verified(),
+			post("/custodian/{case}/waiver/file", "custodian-waiver-file", inSets, h.waiverFile),
+			post("/custodian/{case}/waiver/send", "custodian-waiver-send", page.Holders(writ.RoleCounsel), h.sendWaiver).Verified(),
 
 			get("/custodian/set", "custodian-set", inSets, h.set),
-			post("/custodian/set/passkey", "custodian-passkey", inSets, false, h.made),
-			post("/custodian/set/proof", "custodian-proof", inSets, false, h.proved),
-			post("/custodian/set/card", "custodian-card", inSets, false, h.card),
+			post("/custodian/set/passkey", "custodian-passkey", inSets, h.made),
+			post("/custodian/set/proof", "custodian-proof", inSets, h.proved),
+			post("/custodian/set/card", "custodian-card", inSets, h.card),
 		},
 		Menu: []page.Entry{
 			{Path: "/custodian", Message: "custodian.menu.waiting", For: signers},

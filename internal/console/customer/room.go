@@ -56,23 +56,11 @@ func Room(r Rooms) page.Room {
 	}
 	p := &pages{Rooms: r, forms: make(chan struct{}, maxForms)}
 	get := func(path, name string, do func(*page.Visit) error) page.Route {
-		return page.Route{Method: http.MethodGet, Path: path, Name: name, For: page.Customers, Do: do}
-	}
-	file := func(path, name string, do func(*page.Visit) error) page.Route {
-		return page.Route{Method: http.MethodGet, Path: path, Name: name, For: page.Customers, Stream: true, Do: do}
+		return page.Get(path, name, page.Customers, do)
 	}
 	post := func(path, name string, do func(*page.Visit) error) page.Route {
-		return page.Route{Method: http.MethodPost, Path: path, Name: name, For: page.Customers, Do: do}
+		return page.Post(path, name, page.Customers, do)
 	}
-	fresh := func(path, name string, do func(*page.Visit) error) page.Route {
-		return page.Route{Method: http.MethodPost, Path: path, Name: name, For: page.Customers, Fresh: true, Do: do}
-	}
-	upload := post("/my/buckets/{bucket}/upload", "my-upload", p.upload)
-	upload.Body = page.UploadBody
-	object := post("/my/demands/{case}/object", "my-object-to", p.objectTo)
-	object.Body = maxObjection
-	rotate := fresh("/my/keys/rotate", "my-rotate", p.rotate)
-	rotate.Stream = true // wraps every data key anew
 	entry := func(path, message string) page.Entry {
 		return page.Entry{Path: path, Message: message, For: page.Customers}
 	}
@@ -81,28 +69,31 @@ func Room(r Rooms) page.Room {
 		Routes: []page.Route{
 			get("/my", "my-overview", p.overview),
 			get("/my/buckets", "my-buckets", p.buckets),
-			get("/my/buckets/{bucket}", "my-bucket", p.bucket), upload,
+			get("/my/buckets/{bucket}", "my-bucket", p.bucket),
+			post("/my/buckets/{bucket}/upload", "my-upload", p.upload).Sized(page.UploadBody),
 			get("/my/buckets/{bucket}/object", "my-object", p.object),
-			file("/my/buckets/{bucket}/download", "my-download", p.download),
+			get("/my/buckets/{bucket}/download", "my-download", p.download).Streamed(),
 			get("/my/buckets/{bucket}/delete", "my-delete-ask", p.askDelete),
 			post("/my/buckets/{bucket}/delete", "my-delete", p.delete),
 			get("/my/journal", "my-journal", p.journal),
 			get("/my/journal/days", "my-journal-days", p.days),
-			file("/my/journal/journal.ndjson", "my-journal-raw", p.journalRaw),
-			file("/my/journal/journal.bundle", "my-journal-bundle", p.journalBundle),
+			get("/my/journal/journal.ndjson", "my-journal-raw", p.journalRaw).Streamed(),
+			get("/my/journal/journal.bundle", "my-journal-bundle", p.journalBundle).Streamed(),
 			get("/my/notices", "my-notices", p.notices),
 			get("/my/notices/{id}", "my-notice", p.notice),
-			file("/my/notices/{id}/files/{name}", "my-notice-file", p.noticeFile),
+			get("/my/notices/{id}/files/{name}", "my-notice-file", p.noticeFile).Streamed(),
 			get("/my/demands", "my-demands", p.demands),
-			get("/my/demands/{case}", "my-demand", p.demand), object,
+			get("/my/demands/{case}", "my-demand", p.demand),
+			post("/my/demands/{case}/object", "my-object-to", p.objectTo).Sized(maxObjection),
 			get("/my/proofs", "my-proofs", p.proofs),
 			get("/my/credentials", "my-credentials", p.credentials),
-			fresh("/my/credentials", "my-credential-add", p.addCredential),
+			post("/my/credentials", "my-credential-add", p.addCredential).Verified(),
 			get("/my/credentials/{id}/remove", "my-credential-ask", p.askRemove),
-			fresh("/my/credentials/{id}/remove", "my-credential-remove", p.removeCredential),
-			get("/my/keys", "my-keys", p.keys), rotate,
+			post("/my/credentials/{id}/remove", "my-credential-remove", p.removeCredential).Verified(),
+			get("/my/keys", "my-keys", p.keys),
+			post("/my/keys/rotate", "my-rotate", p.rotate).Verified().Streamed(), // wraps every data key anew
 			get("/my/contacts", "my-contacts", p.contacts),
-			fresh("/my/contacts", "my-contacts-set", p.setContacts),
+			post("/my/contacts", "my-contacts-set", p.setContacts).Verified(),
 		},
 		Menu: []page.Entry{
 			entry("/my", "customer.menu.overview"), entry("/my/buckets", "customer.menu.buckets"), entry("/my/journal", "customer.menu.journal"),

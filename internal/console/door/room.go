@@ -21,24 +21,23 @@ var files embed.FS
 // Room is the door's pages. Those of /me are for everybody who has signed in, of
 // whatever kind.
 func (d *Door) Room() page.Room {
-	get, post := http.MethodGet, http.MethodPost
 	return page.Room{Name: "door", Files: files, Routes: []page.Route{
-		{Method: get, Path: "/sign-in", Name: "sign-in-page", For: page.Public, Do: d.signInPage},
-		{Method: post, Path: "/sign-in/options", Name: "sign-in-options", For: page.Public, Do: d.signInOptions},
-		{Method: post, Path: "/sign-in", Name: "sign-in", For: page.Public, Do: d.signIn},
-		{Method: get, Path: "/sign-in/provider", Name: "sign-in-provider", For: page.Public, Do: d.provider},
-		{Method: get, Path: "/sign-in/provider/done", Name: "sign-in-provider-done", For: page.Public, Do: d.providerDone},
-		{Method: post, Path: "/sign-out", Name: "sign-out", For: page.Public, Do: d.signOut},
-		{Method: get, Path: "/enrol", Name: "enrol-page", For: page.Public, Do: d.enrolPage},
-		{Method: post, Path: "/enrol/look", Name: "enrol-look", For: page.Public, Do: d.enrolLook},
-		{Method: post, Path: "/enrol/options", Name: "enrol-options", For: page.Public, Do: d.enrolOptions},
-		{Method: post, Path: "/enrol", Name: "enrol", For: page.Public, Do: d.enrol},
-		{Method: post, Path: "/step-up/options", Name: "step-up-options", For: page.Known, Do: d.stepUpOptions},
-		{Method: get, Path: "/me", Name: "me", For: page.Known, Do: d.me},
-		{Method: post, Path: "/me/passkeys/{passkey}/rename", Name: "passkey-rename", For: page.Known, Do: d.rename},
-		{Method: post, Path: "/me/passkeys/{passkey}/remove", Name: "passkey-remove", For: page.Known, Fresh: true, Do: d.remove},
-		{Method: post, Path: "/me/sessions/{session}/end", Name: "session-end", For: page.Known, Do: d.end},
-		{Method: post, Path: "/me/sessions/end", Name: "sessions-end", For: page.Known, Do: d.endAll},
+		page.Get("/sign-in", "sign-in-page", page.Public, d.signInPage),
+		page.Post("/sign-in/options", "sign-in-options", page.Public, d.signInOptions),
+		page.Post("/sign-in", "sign-in", page.Public, d.signIn),
+		page.Get("/sign-in/provider", "sign-in-provider", page.Public, d.provider),
+		page.Get("/sign-in/provider/done", "sign-in-provider-done", page.Public, d.providerDone),
+		page.Post("/sign-out", "sign-out", page.Public, d.signOut),
+		page.Get("/enrol", "enrol-page", page.Public, d.enrolPage),
+		page.Post("/enrol/look", "enrol-look", page.Public, d.enrolLook),
+		page.Post("/enrol/options", "enrol-options", page.Public, d.enrolOptions),
+		page.Post("/enrol", "enrol", page.Public, d.enrol),
+		page.Post("/step-up/options", "step-up-options", page.Known, d.stepUpOptions),
+		page.Get("/me", "me", page.Known, d.me),
+		page.Post("/me/passkeys/{passkey}/rename", "passkey-rename", page.Known, d.rename),
+		page.Post("/me/passkeys/{passkey}/remove", "passkey-remove", page.Known, d.remove).Verified(),
+		page.Post("/me/sessions/{session}/end", "session-end", page.Known, d.end),
+		page.Post("/me/sessions/end", "sessions-end", page.Known, d.endAll),
 	}}
 }
 

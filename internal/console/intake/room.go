@@ -30,7 +30,6 @@ package intake
 
 import (
 	"embed"
-	"net/http"
 
 	"writ"
 	"writ/internal/api"
@@ -60,28 +59,22 @@ const scopeBody = 2 << 20
 
 // Room makes the desk.
 func Room(r Rooms) page.Room {
-	get := func(path, name string, who page.Audience, do func(*page.Visit) error) page.Route {
-		return page.Route{Method: http.MethodGet, Path: path, Name: name, For: who, Do: do}
-	}
-	post := func(path, name string, who page.Audience, do func(*page.Visit) error) page.Route {
-		return page.Route{Method: http.MethodPost, Path: path, Name: name, For: who, Do: do}
-	}
-	large := func(body int64, route page.Route) page.Route { route.Body = body; return route }
+	get, post := page.Get, page.Post
 	return page.Room{
 		Name: "intake", Files: files,
 		Routes: []page.Route{
 			get("/intake", "intake", entry, r.instruments),
 			get("/intake/{instrument}", "intake-form", entry, r.demand),
-			large(page.UploadBody, post("/intake/{instrument}", "intake-receive", entry, r.receive)),
+			post("/intake/{instrument}", "intake-receive", entry, r.receive).Sized(page.UploadBody),
 			get("/intake/received/{case}", "intake-received", entry, r.received),
 
 			get("/docket/{case}/scope", "scope", counsel, r.scope),
-			large(scopeBody, post("/docket/{case}/scope", "scope-change", counsel, r.setScope)),
+			post("/docket/{case}/scope", "scope-change", counsel, r.setScope).Sized(scopeBody),
 
 			get("/docket/{case}/letters", "letters", entry, r.letters),
 			get("/docket/{case}/letters/{kind}", "letter", entry, r.letter),
-			large(scopeBody, post("/docket/{case}/letters/{kind}", "letter-write", entry, r.writeLetter)),
-			large(scopeBody, post("/docket/{case}/letters/{kind}/pdf", "letter-pdf", entry, r.letterPDF)),
+			post("/docket/{case}/letters/{kind}", "letter-write", entry, r.writeLetter).Sized(scopeBody),
+			post("/docket/{case}/letters/{kind}/pdf", "letter-pdf", entry, r.letterPDF).Sized(scopeBody),
 
 			get("/authorities", "authorities", page.AllStaff, r.authorities),
 			get("/authorities/new", "authority-new", entry, r.newAuthority),
@@ -100,9 +93,9 @@ func Room(r Rooms) page.Room {
 
 			get("/docket/reports", "reports", counters, r.reports),
 			get("/docket/reports/file", "report-file", counters, r.reportFile),
-			{Method: http.MethodPost, Path: "/docket/reports/publish", Name: "report-publish", For: counters, Fresh: true, Do: r.publish},
+			post("/docket/reports/publish", "report-publish", counters, r.publish).Verified(),
 			get("/docket/import", "import", entry, r.importing),
-			large(page.UploadBody, post("/docket/import", "import-file", entry, r.importFile)),
+			post("/docket/import", "import-file", entry, r.importFile).Sized(page.UploadBody),
 
 			get("/law", "law", page.AllStaff, r.law),
 			get("/law/{instrument}", "law-instrument", page.AllStaff, r.lawOf),

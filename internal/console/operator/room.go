@@ -58,15 +58,7 @@ type room struct{ Rooms }
 // Room makes the operators' pages.
 func Room(r Rooms) page.Room {
 	h := &room{r}
-	get := func(path, name string, who page.Audience, do func(*page.Visit) error) page.Route {
-		return page.Route{Method: http.MethodGet, Path: path, Name: name, For: who, Do: do}
-	}
-	post := func(path, name string, who page.Audience, do func(*page.Visit) error) page.Route {
-		return page.Route{Method: http.MethodPost, Path: path, Name: name, For: who, Do: do}
-	}
-	fresh := func(r page.Route) page.Route { r.Fresh = true; return r }
-	export := get("/operator/audit/export", "operator-audit-export", watchers, h.export)
-	export.Stream = true
+	get, post := page.Get, page.Post
 	return page.Room{
 		Name: "operator", Files: files,
 		Routes: []page.Route{
@@ -80,8 +72,8 @@ func Room(r Rooms) page.Room {
 			get("/operator/customers/{customer}", "operator-customer", keepers, h.customer),
 			post("/operator/customers/{customer}/rotate", "operator-customer-rotate", keepers, h.rotate),
 			get("/operator/customers/{customer}/contacts", "operator-contacts", keepers, h.contacts),
-			fresh(post("/operator/customers/{customer}/contacts", "operator-contacts-add", keepers, h.addContact)),
-			fresh(post("/operator/customers/{customer}/contacts/remove", "operator-contacts-remove", keepers, h.removeContact)),
+			post("/operator/customers/{customer}/contacts", "operator-contacts-add", keepers, h.addContact).Verified(),
+			post("/operator/customers/{customer}/contacts/remove", "operator-contacts-remove", keepers, h.removeContact).Verified(),
 
 			get("/operator/people", "operator-people", keepers, h.people),
 			post("/operator/people", "operator-person-add", keepers, h.addPerson),
@@ -89,18 +81,18 @@ func Room(r Rooms) page.Room {
 			post("/operator/people/{person}", "operator-person-change", keepers, h.changePerson),
 			post("/operator/people/{person}/leave", "operator-person-leave", keepers, h.leave),
 			post("/operator/people/{person}/roles", "operator-role-propose", keepers, h.propose),
-			fresh(post("/operator/people/{person}/roles/{assignment}/confirm", "operator-role-confirm", keepers, h.decide("confirm"))),
+			post("/operator/people/{person}/roles/{assignment}/confirm", "operator-role-confirm", keepers, h.decide("confirm")).Verified(),
 			post("/operator/people/{person}/roles/{assignment}/decline", "operator-role-decline", keepers, h.decide("decline")),
 			post("/operator/people/{person}/roles/{assignment}/end", "operator-role-end", keepers, h.decide("end")),
-			fresh(post("/operator/people/{person}/tokens", "operator-token-register", keepers, h.register)),
-			fresh(post("/operator/people/{person}/tokens/{token}/confirm", "operator-token-confirm", keepers, h.confirmToken)),
+			post("/operator/people/{person}/tokens", "operator-token-register", keepers, h.register).Verified(),
+			post("/operator/people/{person}/tokens/{token}/confirm", "operator-token-confirm", keepers, h.confirmToken).Verified(),
 			post("/operator/people/{person}/tokens/{token}/revoke", "operator-token-revoke", keepers, h.revokeToken),
 
-			fresh(post("/operator/people/{person}/invite", "operator-invite", keepers, h.invite)),
+			post("/operator/people/{person}/invite", "operator-invite", keepers, h.invite).Verified(),
 			post("/operator/people/{person}/passkeys/{passkey}/remove", "operator-passkey-remove", keepers, h.removePasskey),
 			post("/operator/people/{person}/sessions/{session}/revoke", "operator-session-revoke", keepers, h.revokeSession),
 			post("/operator/people/{person}/sessions", "operator-sessions-revoke", keepers, h.revokeSessions),
-			fresh(post("/operator/passkeys/{passkey}/confirm", "operator-passkey-confirm", keepers, h.decidePasskey("confirm"))),
+			post("/operator/passkeys/{passkey}/confirm", "operator-passkey-confirm", keepers, h.decidePasskey("confirm")).Verified(),
 			post("/operator/passkeys/{passkey}/decline", "operator-passkey-decline", keepers, h.decidePasskey("decline")),
 
 			get("/operator/on-call", "operator-on-call", rosters, h.onCall),
@@ -110,7 +102,7 @@ func Room(r Rooms) page.Room {
 
 			get("/operator/audit", "operator-audit", watchers, h.audit),
 			get("/operator/audit/verify", "operator-audit-verify", watchers, h.verify),
-			export,
+			get("/operator/audit/export", "operator-audit-export", watchers, h.export).Streamed(),
 
 			get("/docket/damage", "operator-damage", counsel, h.damage),
 		},

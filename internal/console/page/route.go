@@ -1,6 +1,7 @@
 package page
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 
@@ -79,6 +80,25 @@ type Route struct {
 	Stream bool  // the answer may take as long as it takes: downloads, live parts
 	Do     func(*Visit) error
 }
+
+// Get is a route that is read.
+func Get(path, name string, who Audience, do func(*Visit) error) Route {
+	return Route{Method: http.MethodGet, Path: path, Name: name, For: who, Do: do}
+}
+
+// Post is a route that takes a form.
+func Post(path, name string, who Audience, do func(*Visit) error) Route {
+	return Route{Method: http.MethodPost, Path: path, Name: name, For: who, Do: do}
+}
+
+// Verified is the route with the passkey again: its form may carry a ceremony.
+func (r Route) Verified() Route { r.Fresh = true; return r }
+
+// Sized is the route with another bound of what it takes, in bytes.
+func (r Route) Sized(body int64) Route { r.Body = body; return r }
+
+// Streamed is the route whose answer takes as long as it takes.
+func (r Route) Streamed() Route { r.Stream = true; return r }
 
 // Bounds of what a request brings, in bytes.
 const (

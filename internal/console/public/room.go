@@ -89,15 +89,14 @@ type pages struct {
 func Room(r Rooms) page.Room {
 	p := &pages{Rooms: r, streams: make(chan struct{}, maxStreams), datamap: new(keptMap)}
 	get := func(path, name string, do func(*page.Visit) error) page.Route {
-		return page.Route{Method: http.MethodGet, Path: path, Name: name, For: page.Public, Do: do}
+		return page.Get(path, name, page.Public, do)
 	}
-	live := get("/ledger/live", "public-live", p.live)
-	live.Stream = true
 	return page.Room{
 		Name: "public", Files: files,
 		Routes: []page.Route{
 			get("/", "public-front", p.front),
-			get("/ledger", "public-ledger", p.ledger), live,
+			get("/ledger", "public-ledger", p.ledger),
+			get("/ledger/live", "public-live", p.live).Streamed(),
 			get("/ledger/{index}", "public-statement", p.statement),
 			get("/ledger/{index}/receipt.json", "public-receipt", p.receipt),
 			get("/policy", "public-policy", p.policy),
