@@ -70,7 +70,7 @@ func Run(ctx context.Context, o Options) (err error) {
 			"writ demo --stay keeps it up for a client of your own.")
 		return nil
 	}
-	if err := s.invite(); err != nil {
+	if err := s.invite(ctx); err != nil {
 		return err
 	}
 	<-ctx.Done()

@@ -1,13 +1,18 @@
 package demo
 
 import (
+	"context"
 	"fmt"
+	"net/http"
 	"os"
+	"strings"
+
+	"writ/internal/api"
 )
 
 // invite tells a reader's own clients how to reach the server, and leaves the
 // same beside the server's files.
-func (s *story) invite() error {
+func (s *story) invite(ctx context.Context) error {
 	c := s.clinic.credential
 	s.say("Your turn: the server stays up until ctrl-C")
 	text := fmt.Sprintf(`
@@ -51,6 +56,10 @@ func (s *story) invite() error {
 		return err
 	}
 	text += more
+	if more, err = s.invitePages(ctx); err != nil {
+		return err
+	}
+	text += more
 	fmt.Fprint(s.Out, text)
 	if err := os.WriteFile(s.pin("your-turn.txt"), []byte(text), 0o600); err != nil {
 		return fmt.Errorf("couldn't write a file: %w", err)
@@ -78,4 +87,29 @@ func (s *story) inviteCounsel() (string, error) {
    and the package, as the court opens it:
      %[1]s package open %[5]s --identity %[6]s --into %[7]s
 `, s.Program, s.data, s.pin("counsel.token"), s.secret, s.pin("court"), s.pin("court.key"), s.pin("bag")), nil
+}
+
+// invitePages tells a reader how to come in at a browser: as counsel, who invites
+// herself with her token, and as a user of the customer's, whom the machine invites.
+// The codes are good once, and die with the demo.
+func (s *story) invitePages(ctx context.Context) (string, error) {
+	var counsel api.Invited
+	if err := s.desk("mira").Do(ctx, http.MethodPost, "invitations", api.InviteInput{Person: s.people["mira"].person}, &counsel); err != nil {
+		return "", fmt.Errorf("couldn't invite counsel: %w", err)
+	}
+	user, err := s.admin.InviteUser(ctx, s.clinic.name, "cleo", false)
+	if err != nil {
+		return "", fmt.Errorf("couldn't invite a user of %s: %w", s.clinic.name, err)
+	}
+	// Passkeys take a name; an address has none.
+	at := "https://" + strings.Replace(s.at.Web, "127.0.0.1", "localhost", 1)
+	return fmt.Sprintf(`
+   and the pages, in a browser (the certificate is of the demo's own authority: trust
+   %[2]s there, or let the browser warn once):
+     %[1]s/         what everybody sees
+     %[1]s/enrol    as mira.lindqvist (counsel), with the code
+                    %[3]s
+     %[1]s/enrol    as cleo of %[5]s, in another window of its own (private), with the code
+                    %[4]s
+`, at, s.clinic.credential.CAFile, counsel.Secret, user.Secret, s.clinic.name), nil
 }
