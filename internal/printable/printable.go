@@ -21,6 +21,18 @@ func Line(s string) string {
 	return s
 }
 
+// Text is [Line] for each line of a text of several; a tab is a space.
+func Text(s string) string {
+	if Line(s) == s {
+		return s
+	}
+	lines := strings.Split(strings.ReplaceAll(s, "\t", " "), "\n")
+	for i, l := range lines {
+		lines[i] = Line(l)
+	}
+	return strings.Join(lines, "\n")
+}
+
 // space says that a character is one of the spaces that don't break a line,
 // which languages write before signs and between digits.
 func space(r rune) bool { return r == '\u00a0' || r == '\u202f' }

@@ -42,3 +42,14 @@ func TestCell(t *testing.T) {
 		}
 	}
 }
+
+// TestText: lines stay lines, and nothing in one is obeyed.
+func TestText(t *testing.T) {
+	for in, want := range map[string]string{
+		"one\ttwo\nthree\u202e\n\x1b": "one two\n\"three\\u202e\"\n\"\\x1b\"", "plain": "plain", "": "", "a\nb": "a\nb",
+	} {
+		if got := Text(in); got != want {
+			t.Errorf("%q is shown as %q, want %q", in, got, want)
+		}
+	}
+}

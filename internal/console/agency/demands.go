@@ -4,12 +4,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"writ"
 	"writ/internal/api"
 	"writ/internal/console/page"
+	"writ/internal/printable"
 )
 
 // pageSize is how many demands a page lists: each is read whole.
@@ -122,35 +122,19 @@ func (r *room) document(v *page.Visit) error {
 	return nil
 }
 
-// visible shows what a screen would obey: control characters, and what turns the
-// direction of writing.
-func visible(s string) string {
-	var b strings.Builder
-	for _, c := range strings.ToValidUTF8(s, "\ufffd") {
-		switch {
-		case c == '\n' || c == '\u00a0' || c == '\u202f' || strconv.IsPrint(c):
-			b.WriteRune(c)
-		default:
-			q := strconv.QuoteRuneToASCII(c)
-			b.WriteString(q[1 : len(q)-1])
-		}
-	}
-	return b.String()
-}
-
 // shownDemand is a demand whose texts may be shown.
 func shownDemand(d api.FiledDemand) api.FiledDemand {
 	m := &d.Demand
-	m.Reference, m.Offence, m.Note, m.Remedy, m.Language = visible(m.Reference), visible(m.Offence), visible(m.Note), visible(m.Remedy), visible(m.Language)
+	m.Reference, m.Offence, m.Note, m.Remedy, m.Language = printable.Text(m.Reference), printable.Text(m.Offence), printable.Text(m.Note), printable.Text(m.Remedy), printable.Text(m.Language)
 	m.Identifiers, m.Articles = each(m.Identifiers), each(m.Articles)
 	if m.Validator != nil {
 		val := *m.Validator
-		val.Name, val.Kind = visible(val.Name), visible(val.Kind)
+		val.Name, val.Kind = printable.Text(val.Name), printable.Text(val.Kind)
 		m.Validator = &val
 	}
 	for _, list := range [][]api.FiledFile{d.Files, d.Letters} {
 		for i := range list {
-			list[i].Name = visible(list[i].Name)
+			list[i].Name = printable.Text(list[i].Name)
 		}
 	}
 	return d
@@ -159,7 +143,7 @@ func shownDemand(d api.FiledDemand) api.FiledDemand {
 func each(all []string) []string {
 	out := make([]string, len(all))
 	for i, s := range all {
-		out[i] = visible(s)
+		out[i] = printable.Text(s)
 	}
 	return out
 }

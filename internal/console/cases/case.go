@@ -16,6 +16,7 @@ import (
 	"writ/internal/console/page"
 	"writ/internal/docket"
 	"writ/internal/law"
+	"writ/internal/printable"
 	"writ/internal/vault"
 )
 
@@ -105,7 +106,7 @@ func (h *room) casePage(v *page.Visit, raw *api.Case) (*casePage, error) {
 	if err := json.Unmarshal(b, &p.Case); err != nil {
 		return nil, fmt.Errorf("couldn't copy a case: %w", err)
 	}
-	visible(&p.Case)
+	page.Visible(&p.Case)
 	p.Steps = stepsOf(v, raw)
 	p.Standing, p.Waiting = standing(&p.Case), unseconded(&p.Case)
 	return p, nil
@@ -116,10 +117,10 @@ func stepsOf(v *page.Visit, c *api.Case) (out []step) {
 	for _, n := range c.Needs {
 		name := stepName(n.How)
 		if i := slices.IndexFunc(out, func(s step) bool { return s.Name == name }); i >= 0 {
-			out[i].What = append(out[i].What, text(n.What))
+			out[i].What = append(out[i].What, printable.Text(n.What))
 			continue
 		}
-		s := step{Name: name, Role: n.Role, What: []string{text(n.What)}, How: n.How}
+		s := step{Name: name, Role: n.Role, What: []string{printable.Text(n.What)}, How: n.How}
 		m, known := moveOf(name)
 		switch {
 		case known:
@@ -194,7 +195,7 @@ func (h *room) fill(v *page.Visit, p *casePage, c *api.Case) error {
 		if err != nil {
 			return err
 		}
-		visible(&events)
+		page.Visible(&events)
 		if p.Part == "people" {
 			p.People = peopleOf(events, c)
 			return nil
@@ -207,7 +208,7 @@ func (h *room) fill(v *page.Visit, p *casePage, c *api.Case) error {
 				return err
 			}
 			if err == nil {
-				p.Sheet = visible(&sheet)
+				p.Sheet = page.Visible(&sheet)
 			}
 		}
 	case "notices":
@@ -215,7 +216,7 @@ func (h *room) fill(v *page.Visit, p *casePage, c *api.Case) error {
 		if err := h.Desk.Do(v.Context(), http.MethodGet, "notices?"+url.Values{"case": {id}, "limit": {"100"}}.Encode(), nil, &list); err != nil {
 			return err
 		}
-		p.Notices = *visible(&list.Notices)
+		p.Notices = *page.Visible(&list.Notices)
 	case "letters":
 		for _, d := range p.Case.Documents {
 			if d.Kind == "letter" {
@@ -248,7 +249,7 @@ func (h *room) timeline(v *page.Visit, p *casePage, events []docket.Event) error
 	if err != nil {
 		return err
 	}
-	p.Verified = visible(&got)
+	p.Verified = page.Visible(&got)
 	for i := range p.Events {
 		if i < len(got.Each) {
 			p.Events[i].State, p.Events[i].Hash = got.Each[i].State, fmt.Sprintf("%x", got.Each[i].Digest)
@@ -271,10 +272,10 @@ func factsOf(body json.RawMessage) (out []fact) {
 		if json.Unmarshal(all[name], &s) != nil {
 			s = string(all[name])
 		}
-		if s = text(s); len(s) > longest {
+		if s = printable.Text(s); len(s) > longest {
 			s = strings.ToValidUTF8(s[:longest], "") + "…"
 		}
-		out = append(out, fact{text(name), s})
+		out = append(out, fact{printable.Text(name), s})
 	}
 	return out
 }
@@ -328,7 +329,7 @@ func (h *room) prepare(v *page.Visit, p *casePage, m move, c *api.Case) (err err
 		if find := v.Query("find"); find != "" {
 			p.Searched = true
 			p.Found, err = h.Desk.Identify(v.Context(), find)
-			visible(&p.Found)
+			page.Visible(&p.Found)
 		}
 	}
 	return err
@@ -338,7 +339,7 @@ func (h *room) prepare(v *page.Visit, p *casePage, m move, c *api.Case) (err err
 func (h *room) words(v *page.Visit, name string, p *casePage, form url.Values) (out []word) {
 	say := func(key, value string) {
 		if value != "" {
-			out = append(out, word{key, text(value)})
+			out = append(out, word{key, printable.Text(value)})
 		}
 	}
 	limit := func(n string, was int64) string {

@@ -67,7 +67,7 @@ func (h *room) docket(v *page.Visit) error {
 		return err
 	}
 	for i := range p.Board.Lanes {
-		visible(&p.Board.Lanes[i].Cases)
+		page.Visible(&p.Board.Lanes[i].Cases)
 	}
 	if table {
 		if p.Laws, err = h.instruments(v.Context()); err != nil {
@@ -124,7 +124,7 @@ func (h *room) table(v *page.Visit, p *docketPage) error {
 		p.Refused = refused
 		return nil
 	}
-	visible(&p.Table.Cases)
+	page.Visible(&p.Table.Cases)
 	if in.After != "" {
 		q := v.R.URL.Query()
 		q.Del("after")
@@ -149,7 +149,7 @@ func (h *room) secrecy(v *page.Visit) error {
 	if err != nil {
 		return err
 	}
-	visible(&p.Table.Cases)
+	page.Visible(&p.Table.Cases)
 	p.Overdue = map[writ.CaseID]bool{}
 	for _, c := range p.Table.Cases {
 		p.Overdue[c.Case] = !c.Look.IsZero() && !c.Look.After(v.Now())
@@ -189,7 +189,7 @@ func (h *room) drills(v *page.Visit) error {
 		if err != nil && !(errors.As(err, &refused) && refused.Status < 500) { // one that was erased has no steps
 			return err
 		}
-		visible(&one)
+		page.Visible(&one)
 		p.Drills = append(p.Drills, one)
 	}
 	if v.Query("after") != "" {

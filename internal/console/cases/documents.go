@@ -14,6 +14,7 @@ import (
 	"writ/internal/api"
 	"writ/internal/console/page"
 	"writ/internal/docket"
+	"writ/internal/printable"
 )
 
 // framePolicy is what a file of somebody else's may do in its frame: nothing.
@@ -126,7 +127,7 @@ func (h *room) view(v *page.Visit) error {
 		if err != nil {
 			return err
 		}
-		shown := text(strings.ToValidUTF8(strings.ReplaceAll(string(append(head, rest...)), "\r\n", "\n"), "\ufffd"))
+		shown := printable.Text(strings.ToValidUTF8(strings.ReplaceAll(string(append(head, rest...)), "\r\n", "\n"), "\ufffd"))
 		to.Set("Content-Type", media)
 		to.Set("Content-Length", strconv.Itoa(len(shown)))
 		io.WriteString(v.W, shown) // whoever is gone is gone

@@ -9,6 +9,7 @@ import (
 
 	"writ/internal/api"
 	"writ/internal/console/page"
+	"writ/internal/printable"
 )
 
 // here is where the progress of a production comes into its page.
@@ -80,7 +81,7 @@ func (h *room) produce(v *page.Visit) error {
 	if err != nil {
 		detail := w.Say("cases.producing.broken")
 		if p := problem(err); p != nil && p.Status < 500 {
-			detail = text(p.Detail)
+			detail = printable.Text(p.Detail)
 		}
 		write(`<li class="bad"><strong>` + template.HTMLEscapeString(w.Say("cases.producing.stopped")) + `</strong> ` + template.HTMLEscapeString(detail) + `</li>`)
 	} else {

@@ -8,6 +8,7 @@ import (
 	"writ"
 	"writ/internal/console/page"
 	"writ/internal/policy"
+	"writ/internal/printable"
 )
 
 // member is one key of the set.
@@ -57,7 +58,7 @@ func (h *room) setPage(v *page.Visit) (*setPage, error) {
 		return nil, err
 	}
 	me := v.Visitor.Person
-	p := &setPage{Me: string(me), Digest: line(now.Digest), Log: line(now.Log), Witnesses: lines(now.Policy), Unwitnessed: now.Policy == policy.NoWitnesses}
+	p := &setPage{Me: string(me), Digest: line(now.Digest), Log: line(now.Log), Witnesses: printable.Text(now.Policy), Unwitnessed: now.Policy == policy.NoWitnesses}
 	rp, origin := h.where()
 	var have [][]byte
 	if set := now.Set; set != nil {

@@ -16,6 +16,7 @@ import (
 	"writ/internal/console/page"
 	"writ/internal/custodian"
 	"writ/internal/policy"
+	"writ/internal/printable"
 )
 
 // maxUpload bounds a form with a signed file, in bytes.
@@ -109,7 +110,7 @@ func (h *room) sheet(v *page.Visit) (*sheet, error) {
 		return nil, err
 	}
 	p := &sheet{
-		Case: ask.Case, Due: kase.Due, Late: kase.Late, Emergency: kase.Emergency, Name: line(ask.Name), Reference: line(kase.Reference), Terms: termsOf(a), Sheet: lines(ask.Sheet),
+		Case: ask.Case, Due: kase.Due, Late: kase.Late, Emergency: kase.Emergency, Name: line(ask.Name), Reference: line(kase.Reference), Terms: termsOf(a), Sheet: printable.Text(ask.Sheet),
 		Type: ask.Type, Digest: ask.Digest, Threshold: ask.Threshold, Signed: each(ask.Signed, line[writ.Person]), Offline: ask.Offline,
 		Fresh: !v.Visitor.Fresh.IsZero() && v.Now().Sub(v.Visitor.Fresh) <= freshFor,
 	}
@@ -121,7 +122,7 @@ func (h *room) sheet(v *page.Visit) (*sheet, error) {
 	if w := kase.Writ; w != nil {
 		p.Minted, p.Statement = w.Minted, line(w.Statement)
 		for _, r := range w.Refused {
-			p.Refused = append(p.Refused, refused{line(r.By), lines(r.Reason), r.At})
+			p.Refused = append(p.Refused, refused{line(r.By), printable.Text(r.Reason), r.At})
 		}
 	}
 	p.stands(v.Visitor.Person, kase, ask, now.Set)

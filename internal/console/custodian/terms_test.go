@@ -36,7 +36,4 @@ func TestTerms(t *testing.T) {
 			}
 		}
 	}
-	if got := lines("one\ttwo\nthree\u202e\n\x1b"); got != "one two\n\"three\\u202e\"\n\"\\x1b\"" {
-		t.Errorf("%q", got)
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"writ"
 	"writ/internal/api"
 	"writ/internal/console/page"
+	"writ/internal/printable"
 )
 
 // waits is one writ that waits, as a list shows it.
@@ -84,7 +85,7 @@ func (h *room) history(v *page.Visit) error {
 		for i, a := range c.Acts {
 			p.Acts = append(p.Acts, did{
 				Case: c.Case, At: a.At, Did: a.Did, Stage: c.Stage, Issuer: brief(c.Issuer), Country: line(c.Country), Ref: brief(c.Reference),
-				Digest: line(a.Digest), Key: line(a.Key), Reason: lines(a.Reason), Instrument: line(c.Instrument), First: i == 0,
+				Digest: line(a.Digest), Key: line(a.Key), Reason: printable.Text(a.Reason), Instrument: line(c.Instrument), First: i == 0,
 			})
 		}
 	}

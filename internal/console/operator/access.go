@@ -28,8 +28,8 @@ func (h *room) access(v *page.Visit, person string) (a access, err error) {
 	if err == nil {
 		err = h.get(v, "sessions"+query, &a.Sessions)
 	}
-	visible(&a.Passkeys)
-	visible(&a.Sessions)
+	page.Visible(&a.Passkeys)
+	page.Visible(&a.Sessions)
 	return a, err
 }
 

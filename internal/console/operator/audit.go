@@ -89,7 +89,7 @@ func (h *room) auditNow(v *page.Visit) (*auditPage, error) {
 	if err := h.get(v, d.path(before, perPage), &d.AuditPage); err != nil {
 		return d, err
 	}
-	visible(&d.AuditPage)
+	page.Visible(&d.AuditPage)
 	if before > 0 {
 		d.First = "first"
 	}

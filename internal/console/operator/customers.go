@@ -10,6 +10,7 @@ import (
 	"writ/internal/api"
 	"writ/internal/console/page"
 	"writ/internal/notice"
+	"writ/internal/printable"
 )
 
 // perPage is how many rows a list has.
@@ -45,7 +46,7 @@ func (h *room) customers(v *page.Visit) error {
 		d.First = "/operator/customers"
 	}
 	next := d.Next
-	visible(&d.CustomerPage)
+	page.Visible(&d.CustomerPage)
 	d.Next = next // an address, not a text
 	d.Chart = shares(v.Words(), d.Customers)
 	return v.Render("customers", &d)
@@ -105,8 +106,8 @@ func (h *room) customerNow(v *page.Visit) (*customerPage, error) {
 		d.First = d.At
 	}
 	next := d.List.Next
-	visible(&d.KeptCustomer)
-	visible(&d.List)
+	page.Visible(&d.KeptCustomer)
+	page.Visible(&d.List)
 	d.List.Next = next
 	return &d, nil
 }
@@ -147,7 +148,7 @@ func (h *room) notices(v *page.Visit) error {
 		d.First = "/operator/notices"
 	}
 	next := d.Next
-	visible(&d.InboxStatePage)
+	page.Visible(&d.InboxStatePage)
 	d.Next = next
 	return v.Render("notices", &d)
 }
@@ -190,10 +191,10 @@ func (h *room) contactsNow(v *page.Visit) (*contactsPage, []api.CustomerContact,
 }
 
 func contactsOf(c api.KeptCustomer, list []api.CustomerContact) *contactsPage {
-	d := &contactsPage{Name: text(c.Name), ID: c.ID, At: "/operator/customers/" + below(string(c.ID))}
+	d := &contactsPage{Name: printable.Text(c.Name), ID: c.ID, At: "/operator/customers/" + below(string(c.ID))}
 	for _, one := range list {
 		shown := contact{one, one.Address}
-		visible(&shown.CustomerContact)
+		page.Visible(&shown.CustomerContact)
 		d.Contacts = append(d.Contacts, shown)
 		if one.Secret != "" {
 			d.Secret = one.Secret

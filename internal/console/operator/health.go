@@ -39,7 +39,7 @@ func (h *room) health(v *page.Visit) error {
 	if err := h.get(v, "status", &d.Status); err != nil {
 		return err
 	}
-	visible(&d.Status)
+	page.Visible(&d.Status)
 	d.Concerns = concerns(&d.Status)
 	for _, c := range d.Concerns {
 		if c.Tone == "bad" {
@@ -133,7 +133,7 @@ func (h *room) settings(v *page.Visit) error {
 	if err := h.get(v, "settings", &all); err != nil {
 		return err
 	}
-	visible(&all)
+	page.Visible(&all)
 	d := struct {
 		Groups  []settingGroup
 		Changed int

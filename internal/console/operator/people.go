@@ -88,7 +88,7 @@ func (h *room) peopleNow(v *page.Visit) (*peoplePage, error) {
 	if err != nil {
 		return nil, err
 	}
-	visible(&all)
+	page.Visible(&all)
 	d, now := &peoplePage{Roles: roles, Companies: companies}, v.Now()
 	held := map[writ.Role]bool{}
 	for _, p := range all {
@@ -113,7 +113,7 @@ func (h *room) peopleNow(v *page.Visit) (*peoplePage, error) {
 	if err := h.get(v, "passkeys/waiting", &d.Passkeys); err != nil && !off(err) {
 		return nil, err
 	}
-	visible(&d.Passkeys)
+	page.Visible(&d.Passkeys)
 	for i := range d.Passkeys {
 		d.Passkeys[i].Mine = d.Passkeys[i].InvitedBy == string(v.Visitor.Person)
 	}
@@ -250,8 +250,8 @@ func (h *room) personNow(v *page.Visit, id string) (*personPage, error) {
 		return nil, err
 	}
 	d.Person = all[i]
-	visible(&d.Person)
-	visible(&tokens)
+	page.Visible(&d.Person)
+	page.Visible(&tokens)
 	for _, a := range d.Assignments {
 		one := h.holding(v, a, now)
 		if d.Held = append(d.Held, one); one.State == "held" && !slices.Contains(d.Owned, one.Role) {

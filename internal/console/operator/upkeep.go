@@ -29,7 +29,7 @@ func (h *room) upkeepNow(v *page.Visit) (*upkeepPage, error) {
 	if err := h.get(v, "upkeep", &d.Upkeep); err != nil {
 		return nil, err
 	}
-	visible(&d.Upkeep)
+	page.Visible(&d.Upkeep)
 	if len(d.Growth) > 1 {
 		d.Bytes, d.Objects = growth(v.Words(), d.Growth)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"writ/internal/console/assets/check"
 	"writ/internal/console/page"
+	"writ/internal/printable"
 )
 
 // checkFiles are the page around the checker, and the checker's texts in the
@@ -42,7 +43,7 @@ func CheckRoom(r Rooms) (page.Room, error) {
 		Name: "check", Files: o, Assets: check.Assets,
 		Routes: []page.Route{{Method: http.MethodGet, Path: "/check", Name: "public-check", For: page.Public, Do: func(v *page.Visit) error {
 			l := r.Server.Ledger()
-			d := checkPage{Key: l.Key, Policy: visible(strings.TrimSpace(l.Policy)), Words: map[string]string{}}
+			d := checkPage{Key: l.Key, Policy: printable.Text(strings.TrimSpace(l.Policy)), Words: map[string]string{}}
 			for _, k := range keys {
 				d.Words[k] = v.Words().Say(k)
 			}

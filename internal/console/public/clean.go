@@ -12,15 +12,6 @@ import (
 // direction of writing, visible. A leaf's own bytes are never changed: what is
 // hashed, proven and given out is what lies in the log.
 
-// visible does it line by line.
-func visible(text string) string {
-	lines := strings.Split(text, "\n")
-	for i, l := range lines {
-		lines[i] = printable.Line(l)
-	}
-	return strings.Join(lines, "\n")
-}
-
 func plain(texts ...*string) {
 	for _, t := range texts {
 		*t = printable.Line(*t)
@@ -37,7 +28,7 @@ func plainAll(texts []string) []string {
 
 func plainPolicy(p proof.Policy) proof.Policy {
 	plain(&p.Origin, &p.Interval, &p.TLSMin)
-	p.Witnesses = visible(strings.TrimSpace(p.Witnesses))
+	p.Witnesses = printable.Text(strings.TrimSpace(p.Witnesses))
 	p.Outside, p.Custodians, p.Packs = plainAll(p.Outside), plainAll(p.Custodians), plainAll(p.Packs)
 	if p.Break != nil {
 		b := *p.Break

@@ -98,7 +98,7 @@ func (e entry) Pretty() string {
 	if json.Indent(&b, e.Leaf, "", "  ") != nil {
 		return printable.Line(string(e.Leaf))
 	}
-	return visible(b.String())
+	return printable.Text(b.String())
 }
 
 // hexOf is a hash out of a statement, as it is pinned and compared.

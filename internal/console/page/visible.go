@@ -1,28 +1,27 @@
-package operator
+package page
 
 import (
 	"reflect"
-	"strings"
 	"time"
 
 	"writ/internal/printable"
 )
 
-// visible makes all texts of what v points to safe to read: whatever controls a
+// Visible makes all texts of what v points to safe to read: whatever controls a
 // screen or turns the direction of writing is shown instead. Lines stay lines.
 // What was decoded from an answer is changed in place; bytes are left alone.
-func visible[T any](v *T) *T {
+func Visible[T any](v *T) *T {
 	clean(reflect.ValueOf(v).Elem())
 	return v
 }
 
-var moment = reflect.TypeFor[time.Time]()
+var timeType = reflect.TypeFor[time.Time]()
 
 func clean(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
 		if s := v.String(); v.CanSet() {
-			v.SetString(text(s))
+			v.SetString(printable.Text(s))
 		}
 	case reflect.Pointer, reflect.Interface:
 		if !v.IsNil() && v.Kind() == reflect.Pointer {
@@ -43,7 +42,7 @@ func clean(v reflect.Value) {
 			v.SetMapIndex(k, one)
 		}
 	case reflect.Struct:
-		if v.Type() == moment {
+		if v.Type() == timeType {
 			return
 		}
 		for i := range v.NumField() {
@@ -52,16 +51,4 @@ func clean(v reflect.Value) {
 			}
 		}
 	}
-}
-
-// text is a text of several lines as it may be shown.
-func text(s string) string {
-	if printable.Line(s) == s {
-		return s
-	}
-	lines := strings.Split(strings.ReplaceAll(s, "\t", " "), "\n")
-	for i, l := range lines {
-		lines[i] = printable.Line(l)
-	}
-	return strings.Join(lines, "\n")
 }
