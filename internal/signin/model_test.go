@@ -73,9 +73,13 @@ func (m *model) valid(i *modelInvitation) bool {
 	return !i.gone && m.roles[i.of] && m.now().Before(i.made.Add(InvitationLife))
 }
 
+// undrawn tells rapid that a move can't be made from here, so that it draws
+// another: of the sequence this step is left out, of the tests none.
+func undrawn(t *rapid.T, why string) { t.Skip(why) }
+
 func draw[T any](t *rapid.T, all []T, what string) T {
 	if len(all) == 0 {
-		t.Skip("there is none")
+		undrawn(t, "there is none")
 	}
 	return rapid.SampledFrom(all).Draw(t, what)
 }
@@ -83,7 +87,7 @@ func draw[T any](t *rapid.T, all []T, what string) T {
 func (m *model) invite(t *rapid.T) {
 	p := draw(t, m.people, "person")
 	if !m.roles[p] {
-		t.Skip("a token without its role")
+		undrawn(t, "a token without its role")
 	}
 	inv, err := m.Invite(m.ctx, Person(m.as(p)), StaffAccount(p), false)
 	m.must(err)
@@ -96,7 +100,7 @@ func (m *model) invite(t *rapid.T) {
 func (m *model) enrols(t *rapid.T) {
 	i := draw(t, m.invitations, "invitation")
 	if m.count(i.of) >= maxPasskeys-1 {
-		t.Skip("enough")
+		undrawn(t, "enough")
 	}
 	k := &modelKey{of: i.of, device: signintest.New(origin)}
 	cookie, session, err := m.enrol(i.secret, k.device)
@@ -139,7 +143,7 @@ func (m *model) signsIn(t *rapid.T) {
 		}
 	}
 	if open >= maxSessions-2 {
-		t.Skip("enough")
+		undrawn(t, "enough")
 	}
 	cookie, session, err := m.rig.signIn(k.device)
 	m.forgive()
@@ -162,7 +166,7 @@ func (m *model) stepsUp(t *rapid.T) {
 		}
 	}
 	if len(keys) == 0 {
-		t.Skip("no passkey")
+		undrawn(t, "no passkey")
 	}
 	cookie, session, err := m.stepUp(s.session, draw(t, keys, "passkey").device)
 	m.forgive()
@@ -227,7 +231,7 @@ func (m *model) passes(t *rapid.T) {
 func (m *model) endsRole(t *rapid.T) {
 	p := draw(t, m.people, "person")
 	if !m.roles[p] || rapid.IntRange(0, 3).Draw(t, "seldom") > 0 {
-		t.Skip("not now")
+		undrawn(t, "not now")
 	}
 	held, err := m.staff.Roles(m.ctx, p, m.now())
 	m.must(err)
