@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +18,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// verdict is one line of testdata/vectors/verdicts.jsonl: a receipt, what it is
+// verdict is one line of testdata/vectors/verdicts-*.jsonl: a receipt, what it is
 // checked against, and what every implementation must say of it.
 type verdict struct {
 	Name    string `json:"name"`
@@ -57,26 +59,52 @@ func (v verdict) says() string {
 	return err.Error()
 }
 
-const verdictsFile = "testdata/vectors/verdicts.jsonl"
+// Verdicts lie in files of at most verdictsSize bytes, or of one line: no file of the
+// tree is larger than a source may be.
+const (
+	verdictsFiles = "testdata/vectors/verdicts-*.jsonl"
+	verdictsSize  = 400 << 10
+)
+
+// writeVerdicts writes all verdicts anew.
+func writeVerdicts(t *testing.T, all []verdict) {
+	t.Helper()
+	var files []*bytes.Buffer
+	for _, v := range all {
+		line, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(files); n == 0 || files[n-1].Len()+len(line) >= verdictsSize {
+			files = append(files, &bytes.Buffer{})
+		}
+		last := files[len(files)-1]
+		last.Write(append(line, '\n'))
+	}
+	for i, b := range files {
+		if err := os.WriteFile(strings.Replace(verdictsFiles, "*", strconv.Itoa(i+1), 1), b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
 
 // TestVerdicts: each line of the file gets its verdict. The browser's code is held
 // to the same file.
 func TestVerdicts(t *testing.T) {
 	if *update {
-		var b bytes.Buffer
-		e := json.NewEncoder(&b)
-		for _, v := range makeVerdicts(t) {
-			if err := e.Encode(v); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := os.WriteFile(verdictsFile, b.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		writeVerdicts(t, makeVerdicts(t))
 	}
-	file, err := os.ReadFile(verdictsFile)
+	names, err := filepath.Glob(verdictsFiles)
 	if err != nil {
 		t.Fatal(err)
+	}
+	var file []byte
+	for _, name := range names {
+		part, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file = append(file, part...)
 	}
 	seen := map[string]int{}
 	for line := range bytes.Lines(file) {

@@ -60,7 +60,7 @@ func outcomes(t *testing.T, lines []byte) (all []outcome) {
 
 // TestVerdicts: the browser says of every vector what Go says.
 func TestVerdicts(t *testing.T) {
-	lines := read(t, vectors+"verdicts.jsonl")
+	lines := verdicts(t)
 	got := outcomes(t, lines)
 	for i, v := range decode[verdict](t, lines) {
 		if got[i].Error.Code != v.Want || got[i].Valid != (v.Want == "") {
@@ -119,7 +119,7 @@ func TestSteps(t *testing.T) {
 // TestMarks: a batch that says of itself that it was late, or that something was
 // opened without witnesses, is not shown as any other.
 func TestMarks(t *testing.T) {
-	lines := read(t, vectors+"verdicts.jsonl")
+	lines := verdicts(t)
 	got := outcomes(t, lines)
 	marks := map[string]string{"a late batch": "late late_before", "an unwitnessed batch after the clock went back": "unwitnessed clock_back", "nobody asked": "unasked", "no policy": "unasked", "a hidden statement": ""}
 	for i, v := range decode[verdict](t, lines) {
@@ -193,7 +193,7 @@ func kind(err error) string {
 // TestWithoutCryptography: a browser that lacks what is needed says so, and calls
 // the receipt neither good nor bad.
 func TestWithoutCryptography(t *testing.T) {
-	lines := read(t, vectors+"verdicts.jsonl")
+	lines := verdicts(t)
 	b := open(t, map[string][]byte{"/lines": lines[:bytes.IndexByte(lines, '\n')]})
 	browser.Eval[bool](b, `(SubtleCrypto.prototype.importKey = async () => { throw new DOMException("no", "NotSupportedError") }, true)`)
 	var got []outcome

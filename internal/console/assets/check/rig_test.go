@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"writ/internal/console/assets/check"
@@ -49,6 +50,19 @@ func read(t *testing.T, name string) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// verdicts are all of Go's verdicts on receipts, a line each.
+func verdicts(t *testing.T) (lines []byte) {
+	t.Helper()
+	names, err := filepath.Glob(vectors + "verdicts-*.jsonl")
+	if err != nil || len(names) == 0 {
+		t.Fatal("there are no verdicts:", err)
+	}
+	for _, name := range names {
+		lines = append(lines, read(t, name)...)
+	}
+	return lines
 }
 
 func decode[T any](t *testing.T, lines []byte) (all []T) {
