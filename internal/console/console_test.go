@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 
@@ -170,12 +169,4 @@ func TestPreferences(t *testing.T) {
 	if got := r.Post("", "/preferences", url.Values{"lang": {"<x>"}, "theme": {"\"><script>"}, "back": {"//evil.example"}}); got.Head.Get("Location") != "/" || strings.Contains(strings.Join(got.Head.Values("Set-Cookie"), ""), "script") {
 		t.Errorf("%v", got.Head)
 	}
-}
-
-// TestLook serves the console for somebody who wants to see it.
-func TestLook(t *testing.T) {
-	if os.Getenv("WRIT_LOOK") == "" {
-		return
-	}
-	rig(t).Look()
 }

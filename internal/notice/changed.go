@@ -1,7 +1,6 @@
 package notice
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	_ "embed"
@@ -9,9 +8,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"go.yaml.in/yaml/v3"
-	"golang.org/x/text/language"
 
 	"writ"
 	"writ/internal/records"
@@ -91,34 +87,6 @@ var changedYAML []byte
 
 type changedText struct{ Subject, Text string }
 
-type changedSet struct {
-	all     []changedText
-	matcher language.Matcher
-}
-
 // changedTexts is changed.yaml: its first language is the one of who has none of
 // them.
-var changedTexts = sync.OnceValue(func() *changedSet {
-	var list []struct {
-		Language    string
-		changedText `yaml:",inline"`
-	}
-	dec := yaml.NewDecoder(bytes.NewReader(changedYAML))
-	dec.KnownFields(true)
-	if err := dec.Decode(&list); err != nil {
-		panic(err) // embedded: a mistake that every test meets
-	}
-	t := &changedSet{}
-	var tags []language.Tag
-	for _, l := range list {
-		tags = append(tags, language.MustParse(l.Language))
-		t.all = append(t.all, l.changedText)
-	}
-	t.matcher = language.NewMatcher(tags)
-	return t
-})
-
-func (t *changedSet) match(wanted string) changedText {
-	_, i := language.MatchStrings(t.matcher, wanted)
-	return t.all[i]
-}
+var changedTexts = sync.OnceValue(func() *spoken[changedText] { return readSpoken[changedText](changedYAML) })

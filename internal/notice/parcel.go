@@ -1,16 +1,12 @@
 package notice
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
 	"fmt"
 	"strings"
 	"sync"
 	"time"
-
-	"go.yaml.in/yaml/v3"
-	"golang.org/x/text/language"
 )
 
 // parcel is what leaves: a message as it goes to one contact.
@@ -110,34 +106,6 @@ type sealedText struct {
 	How     map[string]string // ending of the file, how it is opened
 }
 
-type texts struct {
-	all     []sealedText
-	matcher language.Matcher
-}
-
 // sealedTexts is sealed.yaml: its first language is the one of who has none of
 // them.
-var sealedTexts = sync.OnceValue(func() *texts {
-	var list []struct {
-		Language   string
-		sealedText `yaml:",inline"`
-	}
-	dec := yaml.NewDecoder(bytes.NewReader(sealedYAML))
-	dec.KnownFields(true)
-	if err := dec.Decode(&list); err != nil {
-		panic(err) // embedded: a mistake that every test meets
-	}
-	t := &texts{}
-	var tags []language.Tag
-	for _, l := range list {
-		tags = append(tags, language.MustParse(l.Language))
-		t.all = append(t.all, l.sealedText)
-	}
-	t.matcher = language.NewMatcher(tags)
-	return t
-})
-
-func (t *texts) match(wanted string) sealedText {
-	_, i := language.MatchStrings(t.matcher, wanted)
-	return t.all[i]
-}
+var sealedTexts = sync.OnceValue(func() *spoken[sealedText] { return readSpoken[sealedText](sealedYAML) })

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -144,25 +143,6 @@ var png = func() string {
 }()
 
 var pdf = []byte("%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 400 300]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>endobj\n4 0 obj<</Length 68>>stream\nBT /F1 18 Tf 40 220 Td (European Production Order Certificate) Tj ET\nendstream endobj\n5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj\nxref\n0 6\n0000000000 65535 f \n0000000009 00000 n \n0000000054 00000 n \n0000000105 00000 n \n0000000213 00000 n \n0000000329 00000 n \ntrailer<</Size 6/Root 1 0 R>>\nstartxref\n391\n%%EOF\n")
-
-// TestLook serves the pages for somebody who wants to see them.
-func TestLook(t *testing.T) {
-	if os.Getenv("WRIT_LOOK") == "" {
-		return
-	}
-	r := &rig{consoletest.New(t, func(r *consoletest.Rig) []page.Room {
-		// Frames don't repeat the query: who looks is kept in a cookie.
-		enter := page.Route{Method: "GET", Path: "/enter", Name: "enter", For: page.Public, Do: func(v *page.Visit) error {
-			http.SetCookie(v.W, &http.Cookie{Name: "as", Value: url.QueryEscape(v.Query("as")), Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
-			return v.See(page.Back(v.Query("to"), "/docket"), "")
-		}}
-		return []page.Room{Room(Rooms{Desk: r.Desk}), {Name: "enter", Routes: []page.Route{enter}}}
-	})}
-	for name, id := range r.story() {
-		t.Logf("%s: %s/enter?as=mira&to=/docket/%s", name, r.Server.URL, id)
-	}
-	r.Look()
-}
 
 type pageVisitor = page.Visitor
 

@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -117,9 +116,7 @@ func TestBrowser(t *testing.T) {
 	b.Open(origin + "/custodian")
 	b.Do(chromedp.Click(chromedp.Search(`//a[normalize-space()="` + id + `"]`)))
 	says("A page could show you one writ")
-	if dir := os.Getenv("WRIT_PICTURES"); dir != "" {
-		b.Screenshot(dir+"/custodian.png", "light", 1440)
-	}
+	b.Inspect("custodian")
 
 	// A page that has been changed asks the passkey for another writ.
 	other := asked(r, "jun", r.Drafted("7 Gs 433/26"))

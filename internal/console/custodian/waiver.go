@@ -237,37 +237,39 @@ func (h *room) waiverSigned(v *page.Visit, c string, text []byte) ([]byte, error
 	return nil, unfit("this passkey is none of yours in the set of custodians that is in force", "")
 }
 
-// waiverFile answers with a waiver as a file, for who signs next.
-func (h *room) waiverFile(v *page.Visit) error {
-	c, err := id(v)
-	if err != nil {
-		return err
+// broughtWaiver is the waiver that a form carries, of the case in the address. If
+// it is none, the page has been shown again, with why, and given is false.
+func (h *room) broughtWaiver(v *page.Visit) (c string, envelope []byte, given bool, err error) {
+	if c, err = id(v); err != nil {
+		return "", nil, false, err
 	}
 	text, err := v.Text("envelope", maxEnvelope)
+	if err == nil {
+		_, _, err = drawn(v, c, []byte(text))
+	}
 	if err != nil {
-		return h.showWaiver(v, nil, err)
+		return "", nil, false, h.showWaiver(v, nil, err)
 	}
-	if _, _, err := drawn(v, c, []byte(text)); err != nil {
-		return h.showWaiver(v, nil, err)
+	return c, []byte(text), true, nil
+}
+
+// waiverFile answers with a waiver as a file, for who signs next.
+func (h *room) waiverFile(v *page.Visit) error {
+	_, envelope, given, err := h.broughtWaiver(v)
+	if !given {
+		return err
 	}
-	return download(v, "waiver.json", []byte(text))
+	return download(v, "waiver.json", envelope)
 }
 
 // sendWaiver hands a waiver in that two persons signed.
 func (h *room) sendWaiver(v *page.Visit) error {
-	c, err := id(v)
-	if err != nil {
+	c, envelope, given, err := h.broughtWaiver(v)
+	if !given {
 		return err
 	}
-	text, err := v.Text("envelope", maxEnvelope)
-	if err != nil {
-		return h.showWaiver(v, nil, err)
-	}
-	if _, _, err := drawn(v, c, []byte(text)); err != nil {
-		return h.showWaiver(v, nil, err)
-	}
-	if _, err := h.Desk.Move(v.Context(), c, "waive", api.WaiveInput{Envelope: []byte(text)}); err != nil {
-		return h.showWaiver(v, []byte(text), err)
+	if _, err := h.Desk.Move(v.Context(), c, "waive", api.WaiveInput{Envelope: envelope}); err != nil {
+		return h.showWaiver(v, envelope, err)
 	}
 	return v.See("/custodian/"+c+"/waiver", "custodian-waived")
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"mime/multipart"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -216,14 +215,4 @@ func form(t *testing.T, parts ...[3]string) (media string, body *bytes.Buffer) {
 	}
 	w.Close()
 	return w.FormDataContentType(), body
-}
-
-// TestLook leaves the pages running for somebody who wants to see them.
-func TestLook(t *testing.T) {
-	if os.Getenv("WRIT_LOOK") == "" {
-		t.Skip("WRIT_LOOK is not set")
-	}
-	a := open(t)
-	a.dress()
-	a.Look()
 }

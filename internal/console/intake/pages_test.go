@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -124,16 +123,4 @@ func TestNotThere(t *testing.T) {
 			t.Errorf("%s: %d", path, got.Status)
 		}
 	}
-}
-
-// TestLook serves the pages for somebody who wants to see them.
-func TestLook(t *testing.T) {
-	if os.Getenv("WRIT_LOOK") == "" {
-		return
-	}
-	r, paths := furnished(t)
-	for path, as := range paths {
-		os.Stderr.WriteString(path + " as " + as + "\n")
-	}
-	r.Look()
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -190,18 +189,4 @@ func until(t *testing.T, what string, ok func() bool) {
 		}
 	}
 	t.Fatal("it never came to this:", what)
-}
-
-// TestLook leaves the pages running for somebody who wants to see them.
-func TestLook(t *testing.T) {
-	if os.Getenv("WRIT_LOOK") == "" {
-		t.Skip("WRIT_LOOK is not set")
-	}
-	h := open(t)
-	for year := 2021; year <= 2024; year++ {
-		h.demands(year)
-		h.publish(year, "")
-	}
-	h.dress()
-	h.Look()
 }
