@@ -414,6 +414,7 @@ func (m *maker) trusts(p string) {
 		"no address": "witness w " + strings.Fields(witnesses)[4] + "\nquorum w\n", "a bad address": "witness w " + strings.Fields(witnesses)[4] + " https://%zz\nquorum w\n",
 		"a quorum of two": witnesses + "quorum w0 w1\n", "a witness's key that is none": "witness w tidewater https://w.example\nquorum w\n",
 		"a policy too long": strings.Repeat("# nothing\n", 7000) + "quorum none\n", "an empty policy": "\n", "a member before its line": "group a any w0\n" + witnesses + "quorum a\n",
+		"a member twice": witnesses + "group a 2 w0 w0\nquorum a\n", "a member of two groups": witnesses + "group a any w0 w1\ngroup b 2 a w0\nquorum b\n",
 		"one key for two": witnesses + strings.Replace(strings.Split(witnesses, "\n")[1], "witness w0", "witness w9", 1) + "\nquorum w0\n",
 	} {
 		policy(name, "trust", text)

@@ -71,15 +71,23 @@ func hashed(vkey string, v note.Verifier) bool {
 }
 
 // readPolicy takes the witnesses' keys out of the policy as well: one key must
-// not stand for two witnesses, which would count twice.
+// not stand for two witnesses, and none be a member twice, which would count twice.
 func (v *Verifier) readPolicy(text string) error {
 	if len(text) > maxPolicy {
 		return fmt.Errorf("%w: the policy has more than %d bytes", ErrTrust, maxPolicy)
 	}
-	seen := map[string]string{}
+	seen, in := map[string]string{}, map[string]string{}
 	for line := range strings.Lines(text) {
 		line, _, _ = strings.Cut(line, "#")
 		fields := strings.Fields(line)
+		if len(fields) > 3 && fields[0] == "group" {
+			for _, member := range fields[3:] {
+				if group, twice := in[member]; twice {
+					return fmt.Errorf("%w: %.100q is a member of the groups %.100q and %.100q, and would count twice", ErrTrust, member, group, fields[1])
+				}
+				in[member] = fields[1]
+			}
+		}
 		if len(fields) < 3 || fields[0] != "witness" {
 			continue
 		}

@@ -254,6 +254,8 @@ func TestTrust(t *testing.T) {
 		"another key's hash":      {LogKey: string(wrongHash)},
 		"one key for two":         {LogKey: r.vkey, Policy: line + twice + "group g 2 w0 w9\nquorum g\n"},
 		"one key of two kinds":    {LogKey: r.vkey, Policy: line + disguised + "group g 2 w0 w9\nquorum g\n"},
+		"a member twice":          {LogKey: r.vkey, Policy: line + "group g 2 w0 w0\nquorum g\n"},
+		"a member of two groups":  {LogKey: r.vkey, Policy: line + "group a any w0\ngroup b 2 a w0\nquorum b\n"},
 		"no quorum":               {LogKey: r.vkey, Policy: line},
 		"an unknown member":       {LogKey: r.vkey, Policy: line + "group g 2 w0 w7\nquorum g\n"},
 		"a policy of a megabyte":  {LogKey: r.vkey, Policy: strings.Repeat("# nothing\n", 100_000) + "quorum none\n"},

@@ -126,12 +126,14 @@ const keywords = ["witness", "group", "any", "all", "none", "quorum", "log"];
 const trust = (why) => refuse("trust", why);
 
 // policy reads a witness policy: {keys, satisfied(names of components' keys)}.
-// One key must not stand for two witnesses, which would count twice.
+// One key must not stand for two witnesses, and none be a member twice, which would
+// count twice.
 export async function policy(text) {
   if (utf8(text).length > maxPolicy) trust("the policy is too long");
   const parts = new Map();
   const keys = [];
   const seen = new Set();
+  const inGroup = new Set();
   let quorum = "";
   const add = (name, part) => {
     if (keywords.includes(name)) trust(`${name} is no name in a policy`);
@@ -161,6 +163,10 @@ export async function policy(text) {
         const [, name, asked, ...members] = words;
         const n = asked === "any" ? 1n : asked === "all" ? BigInt(members.length) : decimal(asked);
         if (n === null || n > 255n && asked !== "all" || n > members.length) trust(`the group ${name} asks for what it has not`);
+        for (const m of members) {
+          if (inGroup.has(m)) trust(`${m} is a member of two groups, and would count twice`);
+          inGroup.add(m);
+        }
         add(name, { n: Number(n), members: members.map(named) });
         break;
       }
