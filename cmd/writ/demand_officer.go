@@ -107,18 +107,13 @@ flags go over the file. ` + forAuthorities,
 				uploads = append(uploads, api.Enclosure{Kind: one.kind, Name: one.name, Body: one.body})
 			}
 		}
-		d, err := b.officer(cmd)
-		if err != nil {
-			return err
-		}
-		filed, err := d.File(cmd.Context(), api.FilingOf(demand), uploads)
-		if err != nil && filed.Case != "" {
-			return withHint(fmt.Errorf("the demand is filed as %s, but not all of its files: %w", filed.Case, err), "writ demand attach "+string(filed.Case)+" FILE")
-		}
-		if err != nil {
-			return err
-		}
-		return tellFiled(cmd, filed, *asJSON)
+		return b.tellFiled(cmd, *asJSON, func(d *api.OfficerDesk) (api.FiledDemand, error) {
+			filed, err := d.File(cmd.Context(), api.FilingOf(demand), uploads)
+			if err != nil && filed.Case != "" {
+				err = withHint(fmt.Errorf("the demand is filed as %s, but not all of its files: %w", filed.Case, err), "writ demand attach "+string(filed.Case)+" FILE")
+			}
+			return filed, err
+		})
 	}
 	return cmd
 }
@@ -171,15 +166,7 @@ func demandShow(b *bureau) *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		d, err := b.officer(cmd)
-		if err != nil {
-			return err
-		}
-		filed, err := d.Demand(cmd.Context(), args[0])
-		if err != nil {
-			return err
-		}
-		return tellFiled(cmd, filed, *asJSON)
+		return b.tellFiled(cmd, *asJSON, func(d *api.OfficerDesk) (api.FiledDemand, error) { return d.Demand(cmd.Context(), args[0]) })
 	}
 	return cmd
 }
@@ -198,15 +185,9 @@ func demandAttach(b *bureau) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		d, err := b.officer(cmd)
-		if err != nil {
-			return err
-		}
-		filed, err := d.Attach(cmd.Context(), args[0], api.Enclosure{Kind: *kind, Name: filepath.Base(args[1]), Body: body})
-		if err != nil {
-			return err
-		}
-		return tellFiled(cmd, filed, *asJSON)
+		return b.tellFiled(cmd, *asJSON, func(d *api.OfficerDesk) (api.FiledDemand, error) {
+			return d.Attach(cmd.Context(), args[0], api.Enclosure{Kind: *kind, Name: filepath.Base(args[1]), Body: body})
+		})
 	}
 	return cmd
 }
@@ -240,8 +221,22 @@ func demandDocument(b *bureau) *cobra.Command {
 	return cmd
 }
 
-// tellFiled prints a demand as its authority sees it.
-func tellFiled(cmd *cobra.Command, d api.FiledDemand, asJSON bool) error {
+// tellFiled asks a provider's portal something that it answers with a demand, and
+// prints that.
+func (b *bureau) tellFiled(cmd *cobra.Command, asJSON bool, ask func(*api.OfficerDesk) (api.FiledDemand, error)) error {
+	d, err := b.officer(cmd)
+	if err != nil {
+		return err
+	}
+	filed, err := ask(d)
+	if err != nil {
+		return err
+	}
+	return printFiled(cmd, filed, asJSON)
+}
+
+// printFiled prints a demand as its authority sees it.
+func printFiled(cmd *cobra.Command, d api.FiledDemand, asJSON bool) error {
 	if asJSON {
 		return writeJSON(cmd.OutOrStdout(), d)
 	}
