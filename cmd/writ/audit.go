@@ -49,7 +49,7 @@ func auditShow(s *seat) *cobra.Command {
 		defer d.Close()
 		all := []api.AuditEntry{}
 		for before := uint64(0); ; {
-			path := asked("audit", "who", *who, "act", *act, "object", *object, "outcome", *outcome, "from", stamp(start), "until", stamp(end), "limit", "1000")
+			path := api.Asked("audit", "who", *who, "act", *act, "object", *object, "outcome", *outcome, "from", stamp(start), "until", stamp(end), "limit", "1000")
 			if before > 0 {
 				path += "&before=" + strconv.FormatUint(before, 10)
 			}

@@ -56,7 +56,7 @@ func authorityList(s *seat) *cobra.Command {
 		all := []api.Authority{}
 		for after := ""; ; {
 			var page api.AuthorityPage
-			path := asked("authorities", "name", *name, "country", strings.ToUpper(*country), "kind", *kind, "status", *status, "key", *key, "after", after, "limit", "1000")
+			path := api.Asked("authorities", "name", *name, "country", strings.ToUpper(*country), "kind", *kind, "status", *status, "key", *key, "after", after, "limit", "1000")
 			if err := d.Do(cmd.Context(), "GET", path, nil, &page); err != nil {
 				return err
 			}
@@ -133,7 +133,7 @@ func authorityShow(s *seat) *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return consult(s, cmd, *asJSON, "GET", "authorities/"+below(args[0]), nil, func(_ *desk, a api.Authority) error { return tellAuthority(cmd, a) })
+		return consult(s, cmd, *asJSON, "GET", "authorities/"+api.Below(args[0]), nil, func(_ *desk, a api.Authority) error { return tellAuthority(cmd, a) })
 	}
 	return cmd
 }
@@ -146,7 +146,7 @@ func authorityHistory(s *seat) *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return consult(s, cmd, *asJSON, "GET", "authorities/"+below(args[0], "history"), nil, func(_ *desk, all []api.Authority) error {
+		return consult(s, cmd, *asJSON, "GET", "authorities/"+api.Below(args[0], "history"), nil, func(_ *desk, all []api.Authority) error {
 			return table(cmd.OutOrStdout(), "VERSION AT BY WHAT NAME STATE", rowsOf(all, func(a api.Authority) []string {
 				state := "active"
 				if a.Suspended {
@@ -167,7 +167,7 @@ func authorityAlike(s *seat) *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		path := asked("authorities/alike", "name", args[0], "country", strings.ToUpper(args[1]))
+		path := api.Asked("authorities/alike", "name", args[0], "country", strings.ToUpper(args[1]))
 		return consult(s, cmd, *asJSON, "GET", path, nil, func(_ *desk, all []api.Lookalike) error {
 			return table(cmd.OutOrStdout(), "KIND AUTHORITY THERE", rowsOf(all, func(w api.Lookalike) []string {
 				return []string{shown(w.Kind), shown(w.Other), shown(w.Hers)}
@@ -229,7 +229,7 @@ func authorityChange(s *seat) *cobra.Command {
 		}
 		defer d.Close()
 		var a api.Authority
-		path := "authorities/" + below(args[0])
+		path := "authorities/" + api.Below(args[0])
 		if err := d.Do(cmd.Context(), "GET", path, nil, &a); err != nil {
 			return err
 		}
@@ -260,7 +260,7 @@ func authorityMark(s *seat, verb, short string) *cobra.Command {
 		if *reason == "" {
 			return usageError(cmd.CommandPath(), "--reason TEXT is missing")
 		}
-		return consult(s, cmd, *asJSON, "POST", "authorities/"+below(args[0], verb), api.ReasonInput{Reason: *reason}, func(_ *desk, a api.Authority) error { return tellAuthority(cmd, a) })
+		return consult(s, cmd, *asJSON, "POST", "authorities/"+api.Below(args[0], verb), api.ReasonInput{Reason: *reason}, func(_ *desk, a api.Authority) error { return tellAuthority(cmd, a) })
 	}
 	return cmd
 }
@@ -276,7 +276,7 @@ func callBackAdd(s *seat) *cobra.Command {
 	phone, where, source, detail := f.String("phone", "", "telephone number, with its country"), f.String("where", "", "switchboard or department"), f.String("source", "", "register, website, directory, list or meeting"), f.String("detail", "", "which register, which page, read when")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		in := api.CallBack{Phone: *phone, Where: *where, Source: staff.Source(*source), Detail: *detail}
-		return consult(s, cmd, *asJSON, "POST", "authorities/"+below(args[0], "call-backs"), in, func(_ *desk, a api.Authority) error { return tellAuthority(cmd, a) })
+		return consult(s, cmd, *asJSON, "POST", "authorities/"+api.Below(args[0], "call-backs"), in, func(_ *desk, a api.Authority) error { return tellAuthority(cmd, a) })
 	}
 	return cmd
 }
@@ -298,7 +298,7 @@ its fingerprint with the authority, over an independent contact.`,
 			return err
 		}
 		in := map[string]string{"kind": *kind, "text": strings.TrimSpace(string(text))}
-		return consult(s, cmd, *asJSON, "POST", "authorities/"+below(args[0], "keys"), in, func(_ *desk, a api.Authority) error { return tellAuthority(cmd, a) })
+		return consult(s, cmd, *asJSON, "POST", "authorities/"+api.Below(args[0], "keys"), in, func(_ *desk, a api.Authority) error { return tellAuthority(cmd, a) })
 	}
 	return cmd
 }
@@ -312,7 +312,7 @@ func authorityOf(s *seat, command, what, verb, name, short string) *cobra.Comman
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return consult(s, cmd, *asJSON, "POST", "authorities/"+below(args[0], what, args[1], verb), nil, func(_ *desk, a api.Authority) error { return tellAuthority(cmd, a) })
+		return consult(s, cmd, *asJSON, "POST", "authorities/"+api.Below(args[0], what, args[1], verb), nil, func(_ *desk, a api.Authority) error { return tellAuthority(cmd, a) })
 	}
 	return cmd
 }

@@ -38,7 +38,7 @@ in the customer's inbox. The secret of a new webhook's signatures is told once.`
 		if len(list) > 0 {
 			method, in = "PUT", map[string]any{"contacts": list}
 		}
-		return consult(s, cmd, *asJSON, method, "customers/"+below(args[0], "contacts"), in, func(_ *desk, all []api.CustomerContact) error {
+		return consult(s, cmd, *asJSON, method, "customers/"+api.Below(args[0], "contacts"), in, func(_ *desk, all []api.CustomerContact) error {
 			return printContacts(cmd, all)
 		})
 	}
@@ -125,11 +125,11 @@ That it was looked at is in the audit trail.`,
 	asJSON := jsonFlag(cmd)
 	save := cmd.Flags().String("save", "", "folder to make for the message's text and files")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		path := "customers/" + below(args[0], "inbox")
+		path := "customers/" + api.Below(args[0], "inbox")
 		if len(args) == 1 {
 			return listInbox(s, cmd, path, *asJSON)
 		}
-		return consult(s, cmd, *asJSON && *save == "", "GET", asked(path+"/message", "id", args[1]), nil, func(_ *desk, m api.InboxMessage) error {
+		return consult(s, cmd, *asJSON && *save == "", "GET", api.Asked(path+"/message", "id", args[1]), nil, func(_ *desk, m api.InboxMessage) error {
 			if *save != "" {
 				return saveMessage(cmd, m, *save)
 			}
@@ -155,7 +155,7 @@ func listInbox(s *seat, cmd *cobra.Command, path string, asJSON bool) error {
 	all := []api.InboxItem{}
 	for after := ""; ; {
 		var page api.InboxPage
-		if err := d.Do(cmd.Context(), "GET", asked(path, "after", after, "limit", "1000"), nil, &page); err != nil {
+		if err := d.Do(cmd.Context(), "GET", api.Asked(path, "after", after, "limit", "1000"), nil, &page); err != nil {
 			return err
 		}
 		all = append(all, page.Items...)

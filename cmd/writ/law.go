@@ -47,7 +47,7 @@ in it is said, with file and place, which is what a lawyer needs who corrects on
 			if len(args) == 0 {
 				return consult(s, cmd, *asJSON, "GET", "law", nil, func(_ *desk, l api.LawState) error { return tellLaw(cmd, l) })
 			}
-			return consult(s, cmd, *asJSON, "GET", "law/"+below(args[0]), nil, func(_ *desk, i api.InstrumentState) error { return tellInstrument(cmd, i) })
+			return consult(s, cmd, *asJSON, "GET", "law/"+api.Below(args[0]), nil, func(_ *desk, i api.InstrumentState) error { return tellInstrument(cmd, i) })
 		}
 		l, err := lawFrom(*dir, *rules)
 		if err != nil {

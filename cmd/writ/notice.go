@@ -38,7 +38,7 @@ func noticeList(s *seat) *cobra.Command {
 		all := []api.NoticeState{}
 		for after := ""; ; {
 			var page api.NoticePage
-			if err := d.Do(cmd.Context(), "GET", asked("notices", "case", *ofCase, "state", *state, "after", after, "limit", "1000"), nil, &page); err != nil {
+			if err := d.Do(cmd.Context(), "GET", api.Asked("notices", "case", *ofCase, "state", *state, "after", after, "limit", "1000"), nil, &page); err != nil {
 				return err
 			}
 			all = append(all, page.Notices...)
@@ -64,7 +64,7 @@ func noticeShow(s *seat) *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return consult(s, cmd, *asJSON, "GET", asked("notices/message", "id", args[0]), nil, func(d *desk, n api.NoticeMessage) error {
+		return consult(s, cmd, *asJSON, "GET", api.Asked("notices/message", "id", args[0]), nil, func(d *desk, n api.NoticeMessage) error {
 			if err := facts(cmd.OutOrStdout(), "notice", shown(n.ID), "case", shown(n.Case), "customer", shown(n.Customer), "kind", shown(n.Kind), "state", shown(n.State),
 				"added", d.at(n.Added), "not before", d.at(n.NotBefore), "subject", shown(n.Subject)); err != nil {
 				return err

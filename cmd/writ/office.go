@@ -5,8 +5,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/url"
-	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -49,32 +47,6 @@ func tellNothing(s *seat, cmd *cobra.Command, method, path string, in any, done 
 	}
 	say(cmd, "%s", done)
 	return nil
-}
-
-// asked is a path below the office with a query: pairs of names and values, of
-// which those without a value are left out.
-func asked(path string, pairs ...string) string {
-	v := url.Values{}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			v.Set(pairs[i], pairs[i+1])
-		}
-	}
-	if len(v) == 0 {
-		return path
-	}
-	return path + "?" + v.Encode()
-}
-
-// below joins names to one path, each as one segment.
-func below(names ...string) string {
-	for i, name := range names {
-		names[i] = url.PathEscape(name)
-		if strings.Trim(name, ".") == "" {
-			names[i] = strings.ReplaceAll(name, ".", "%2E")
-		}
-	}
-	return strings.Join(names, "/")
 }
 
 // rowsOf makes rows of a table.

@@ -52,7 +52,7 @@ func onCallShow(s *seat) *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return consult(s, cmd, *asJSON, "GET", "on-call/"+below(args[0]), nil, func(_ *desk, r api.Rota) error { return tellRota(cmd, r) })
+		return consult(s, cmd, *asJSON, "GET", "on-call/"+api.Below(args[0]), nil, func(_ *desk, r api.Rota) error { return tellRota(cmd, r) })
 	}
 	return cmd
 }
@@ -65,7 +65,7 @@ func onCallChange(s *seat, cmd *cobra.Command, role string, asJSON bool, change 
 	}
 	defer d.Close()
 	var r api.Rota
-	path := "on-call/" + below(role)
+	path := "on-call/" + api.Below(role)
 	if err := d.Do(cmd.Context(), "GET", path, nil, &r); err != nil {
 		return err
 	}

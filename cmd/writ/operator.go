@@ -63,7 +63,7 @@ func operatorCustomers(s *seat) *cobra.Command {
 	asJSON := jsonFlag(cmd)
 	after, limit := pageFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return consult(s, cmd, *asJSON, "GET", asked("customers", "after", *after, "limit", strconv.Itoa(*limit)), nil, func(_ *desk, p api.CustomerPage) error {
+		return consult(s, cmd, *asJSON, "GET", api.Asked("customers", "after", *after, "limit", strconv.Itoa(*limit)), nil, func(_ *desk, p api.CustomerPage) error {
 			if err := table(cmd.OutOrStdout(), "NAME ID BUCKETS OBJECTS SIZE KEY STATE", rowsOf(p.Customers, func(c api.KeptCustomer) []string {
 				return []string{shown(c.Name), string(c.ID), counted(c.Buckets, c.MoreBuckets), strconv.FormatInt(c.Objects, 10), size(c.Bytes), strconv.FormatUint(uint64(c.KeyVersion), 10), keptState(c)}
 			})); err != nil {
@@ -108,7 +108,7 @@ func operatorCustomer(s *seat) *cobra.Command {
 	cmd := &cobra.Command{Use: "customer NAME", Short: "A customer: what it keeps, its keys, a rotation under way", Example: "  writ operator customer harbour-clinic --token-file jun.token", Args: exactly("NAME")}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return consult(s, cmd, *asJSON, "GET", "customers/"+below(args[0]), nil, func(_ *desk, c api.KeptCustomer) error { return tellKept(cmd, c) })
+		return consult(s, cmd, *asJSON, "GET", "customers/"+api.Below(args[0]), nil, func(_ *desk, c api.KeptCustomer) error { return tellKept(cmd, c) })
 	}
 	return cmd
 }
@@ -128,7 +128,7 @@ func operatorBuckets(s *seat) *cobra.Command {
 	asJSON := jsonFlag(cmd)
 	after, limit := pageFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		path := asked("customers/"+below(args[0], "buckets"), "after", *after, "limit", strconv.Itoa(*limit))
+		path := api.Asked("customers/"+api.Below(args[0], "buckets"), "after", *after, "limit", strconv.Itoa(*limit))
 		return consult(s, cmd, *asJSON, "GET", path, nil, func(_ *desk, p api.BucketPage) error {
 			if err := table(cmd.OutOrStdout(), "NAME CREATED VERSIONING LOCK", rowsOf(p.Buckets, func(b api.Bucket) []string {
 				return []string{shown(b.Name), when(b.Created), b.Versioning, strconv.FormatBool(b.ObjectLock)}
@@ -149,7 +149,7 @@ func operatorRotate(s *seat) *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return consult(s, cmd, *asJSON, "POST", "customers/"+below(args[0], "rotate"), nil, func(_ *desk, c api.KeptCustomer) error {
+		return consult(s, cmd, *asJSON, "POST", "customers/"+api.Below(args[0], "rotate"), nil, func(_ *desk, c api.KeptCustomer) error {
 			say(cmd, "the rotation of %s's keys has begun", shown(c.Name))
 			return nil
 		})
@@ -195,7 +195,7 @@ func operatorBegin(s *seat) *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return consult(s, cmd, *asJSON, "POST", "upkeep/"+below(args[0]), nil, func(_ *desk, u api.Upkeep) error { return tellUpkeep(cmd, u) })
+		return consult(s, cmd, *asJSON, "POST", "upkeep/"+api.Below(args[0]), nil, func(_ *desk, u api.Upkeep) error { return tellUpkeep(cmd, u) })
 	}
 	return cmd
 }
@@ -218,7 +218,7 @@ func operatorInboxes(s *seat) *cobra.Command {
 	asJSON := jsonFlag(cmd)
 	after, limit := pageFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return consult(s, cmd, *asJSON, "GET", asked("inboxes", "after", *after, "limit", strconv.Itoa(*limit)), nil, func(_ *desk, p api.InboxStatePage) error {
+		return consult(s, cmd, *asJSON, "GET", api.Asked("inboxes", "after", *after, "limit", strconv.Itoa(*limit)), nil, func(_ *desk, p api.InboxStatePage) error {
 			if err := table(cmd.OutOrStdout(), "CUSTOMER MAIL WEBHOOK INBOX MESSAGES UNREAD", rowsOf(p.Inboxes, func(i api.InboxState) []string {
 				return []string{shown(i.Name), strconv.Itoa(i.Mail), strconv.Itoa(i.Webhook), strconv.FormatBool(i.Inbox), counted(i.Messages, i.More), strconv.Itoa(i.Unread)}
 			})); err != nil {

@@ -176,7 +176,7 @@ func passkeyList(s *seat) *cobra.Command {
 	asJSON := jsonFlag(cmd)
 	waiting := cmd.Flags().Bool("waiting", false, "those that wait for you to confirm them")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		path := asked("passkeys", "account", accountIn(args))
+		path := api.Asked("passkeys", "account", accountIn(args))
 		if *waiting {
 			if len(args) > 0 {
 				return usageError(cmd.CommandPath(), "--waiting takes no account")
@@ -213,7 +213,7 @@ that are wrong the passkey is dropped.`,
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		in := map[string]string{"fingerprint": strings.ReplaceAll(args[1], "-", "")}
-		return tellNothing(s, cmd, "POST", "passkeys/"+below(args[0], "confirm"), in, "passkey "+shown(args[0])+" confirmed")
+		return tellNothing(s, cmd, "POST", "passkeys/"+api.Below(args[0], "confirm"), in, "passkey "+shown(args[0])+" confirmed")
 	}
 	return cmd
 }
@@ -224,7 +224,7 @@ func passkeyDecline(s *seat) *cobra.Command {
 		Example: "  writ --data /srv/writ passkey decline 3KT5QLP7WZ2A --token-file lena.token",
 		Args:    exactly("PASSKEY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return tellNothing(s, cmd, "POST", "passkeys/"+below(args[0], "decline"), nil, "passkey "+shown(args[0])+" dropped")
+			return tellNothing(s, cmd, "POST", "passkeys/"+api.Below(args[0], "decline"), nil, "passkey "+shown(args[0])+" dropped")
 		},
 	}
 }
@@ -235,7 +235,7 @@ func passkeyRemove(s *seat) *cobra.Command {
 		Example: "  writ --data /srv/writ passkey remove 3KT5QLP7WZ2A --token-file mira.token",
 		Args:    exactly("PASSKEY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return tellNothing(s, cmd, "DELETE", "passkeys/"+below(args[0]), nil, "passkey "+shown(args[0])+" removed")
+			return tellNothing(s, cmd, "DELETE", "passkeys/"+api.Below(args[0]), nil, "passkey "+shown(args[0])+" removed")
 		},
 	}
 }
@@ -258,7 +258,7 @@ func sessionList(s *seat) *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return consult(s, cmd, *asJSON, "GET", asked("sessions", "account", accountIn(args)), nil, func(d *desk, all []api.SessionInfo) error {
+		return consult(s, cmd, *asJSON, "GET", api.Asked("sessions", "account", accountIn(args)), nil, func(d *desk, all []api.SessionInfo) error {
 			return table(cmd.OutOrStdout(), "SESSION ACCOUNT BEGAN SEEN ENDS BY FROM BROWSER", rowsOf(all, func(one api.SessionInfo) []string {
 				return []string{shown(one.ID), shown(one.Account), stamp(one.Began), stamp(one.Seen), stamp(one.Ends), shown(one.By), dash(shown(one.Addr)), shown(one.Browser)}
 			}))
@@ -281,9 +281,9 @@ func sessionRevoke(s *seat) *cobra.Command {
 			return usageError(cmd.CommandPath(), "either SESSION or --all ACCOUNT is wanted")
 		case *all != "":
 			id := accountIn([]string{*all})
-			return tellNothing(s, cmd, "DELETE", asked("sessions", "account", id), nil, "all sessions of "+shown(id)+" ended")
+			return tellNothing(s, cmd, "DELETE", api.Asked("sessions", "account", id), nil, "all sessions of "+shown(id)+" ended")
 		}
-		return tellNothing(s, cmd, "DELETE", "sessions/"+below(args[0]), nil, "session "+shown(args[0])+" ended")
+		return tellNothing(s, cmd, "DELETE", "sessions/"+api.Below(args[0]), nil, "session "+shown(args[0])+" ended")
 	}
 	return cmd
 }

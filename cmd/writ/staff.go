@@ -175,7 +175,7 @@ for it stands under signatures and in cases. A role is given by staff role.`,
 		if found {
 			return withHint(fmt.Errorf("%s is there already", args[0]), "writ staff change "+args[0]+" changes what is known of a person")
 		}
-		return consult(s, cmd, *asJSON, "PUT", "persons/"+below(args[0]), in, func(_ *desk, p api.Person) error {
+		return consult(s, cmd, *asJSON, "PUT", "persons/"+api.Below(args[0]), in, func(_ *desk, p api.Person) error {
 			fmt.Fprintf(cmd.ErrOrStderr(), "writ: hint: writ staff role %s ROLE gives a role\n", shown(p.ID))
 			return tellPerson(cmd, p)
 		})
@@ -218,7 +218,7 @@ func staffChange(s *seat) *cobra.Command {
 			return withHint(fmt.Errorf("nobody is called %q", args[0]), "writ staff list shows everybody; writ staff add names a person")
 		}
 		in := profile.over(cmd, api.PersonInput{Name: p.Name, Languages: p.Languages, Contacts: p.Contacts, Company: p.Company, Firm: p.Firm})
-		if err := d.Do(cmd.Context(), "PUT", "persons/"+below(args[0]), in, &p); err != nil {
+		if err := d.Do(cmd.Context(), "PUT", "persons/"+api.Below(args[0]), in, &p); err != nil {
 			return err
 		}
 		if *asJSON {
@@ -239,7 +239,7 @@ paged. Its name stays: signatures and cases bear it.`,
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return consult(s, cmd, *asJSON, "POST", "persons/"+below(args[0], "leave"), nil, func(_ *desk, p api.Person) error { return tellPerson(cmd, p) })
+		return consult(s, cmd, *asJSON, "POST", "persons/"+api.Below(args[0], "leave"), nil, func(_ *desk, p api.Person) error { return tellPerson(cmd, p) })
 	}
 	return cmd
 }
@@ -267,7 +267,7 @@ the person is somebody's deputy in that role, until a given time.`,
 		if in.Until, err = parseMoment("--until", *until); err != nil {
 			return err
 		}
-		return consult(s, cmd, *asJSON, "POST", "persons/"+below(args[0], "roles"), in, func(_ *desk, p api.Person) error { return tellPerson(cmd, p) })
+		return consult(s, cmd, *asJSON, "POST", "persons/"+api.Below(args[0], "roles"), in, func(_ *desk, p api.Person) error { return tellPerson(cmd, p) })
 	}
 	return cmd
 }
@@ -297,7 +297,7 @@ func staffDecide(s *seat, verb, short string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := d.Do(cmd.Context(), "POST", "persons/"+below(args[0], "roles", id, verb), nil, &p); err != nil {
+		if err := d.Do(cmd.Context(), "POST", "persons/"+api.Below(args[0], "roles", id, verb), nil, &p); err != nil {
 			return err
 		}
 		if *asJSON {

@@ -218,7 +218,7 @@ func tokenList(s *seat) *cobra.Command {
 			args = []string{string(me.Person)}
 		}
 		var all []api.Token
-		if err := d.Do(cmd.Context(), "GET", "persons/"+below(args[0], "tokens"), nil, &all); err != nil {
+		if err := d.Do(cmd.Context(), "GET", "persons/"+api.Below(args[0], "tokens"), nil, &all); err != nil {
 			return err
 		}
 		if *asJSON {
@@ -255,7 +255,7 @@ func tokenEnd(s *seat, verb, method, rest, short, done string) *cobra.Command {
 			if strings.HasPrefix(args[0], staff.TokenPrefix) {
 				return withHint(errors.New("that is a token itself, not its id: nobody must be given it"), "writ token list shows the ids; revoke it if others could read it here")
 			}
-			return tellNothing(s, cmd, method, "tokens/"+below(args[0])+rest, nil, "token "+shown(args[0])+" "+done)
+			return tellNothing(s, cmd, method, "tokens/"+api.Below(args[0])+rest, nil, "token "+shown(args[0])+" "+done)
 		},
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -16,7 +14,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/minio/minio-go/v7/pkg/signer"
@@ -68,14 +65,9 @@ func OwnRemote(endpoint string, c Credentials, cas []byte) (*Own, error) {
 	if c.Region == "" {
 		c.Region = "us-east-1"
 	}
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-	if cas != nil {
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(cas) {
-			return nil, errors.New("the file of authorities holds no certificate in PEM")
-		}
-		t.TLSClientConfig.RootCAs = pool
+	t, err := trusting(cas)
+	if err != nil {
+		return nil, err
 	}
 	return &Own{http: &http.Client{Transport: signing{t, c}, CheckRedirect: noRedirect}, base: u.Scheme + "://" + u.Host + ownPath}, nil
 }
@@ -178,21 +170,6 @@ func (o *Own) file(ctx context.Context, path string, head http.Header) (*http.Re
 	return o.ask(ctx, http.MethodGet, path, head, nil, nil, 0)
 }
 
-// with makes a path with a query of names and values; what is empty is left out.
-func with(path string, pairs ...string) string {
-	v := url.Values{}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			v.Set(pairs[i], pairs[i+1])
-		}
-	}
-	if len(v) == 0 {
-		return path
-	}
-	// Spaces as %20: what signs and what checks must read them the same.
-	return path + "?" + strings.ReplaceAll(v.Encode(), "+", "%20")
-}
-
 func number(n int) string {
 	if n == 0 {
 		return ""
@@ -215,7 +192,7 @@ func (o *Own) Status(ctx context.Context) (out MyStatus, err error) {
 
 // Buckets are a page of the customer's, after a name.
 func (o *Own) Buckets(ctx context.Context, prefix, after string, limit int) (out MyBuckets, err error) {
-	err = o.do(ctx, http.MethodGet, with("buckets", "prefix", prefix, "after", after, "limit", number(limit)), nil, &out)
+	err = o.do(ctx, http.MethodGet, Asked("buckets", "prefix", prefix, "after", after, "limit", number(limit)), nil, &out)
 	return out, err
 }
 
@@ -227,19 +204,19 @@ type ListObjects struct {
 
 // Objects are a page of a bucket's current versions.
 func (o *Own) Objects(ctx context.Context, bucket string, q ListObjects) (out MyObjects, err error) {
-	err = o.do(ctx, http.MethodGet, with("buckets/"+segment(bucket)+"/objects", "prefix", q.Prefix, "delimiter", q.Delimiter, "after", q.After, "limit", number(q.Limit)), nil, &out)
+	err = o.do(ctx, http.MethodGet, Asked("buckets/"+segment(bucket)+"/objects", "prefix", q.Prefix, "delimiter", q.Delimiter, "after", q.After, "limit", number(q.Limit)), nil, &out)
 	return out, err
 }
 
 // Versions are a page of an object's, behind one of them.
 func (o *Own) Versions(ctx context.Context, bucket, key, after string, limit int) (out MyVersions, err error) {
-	err = o.do(ctx, http.MethodGet, with("buckets/"+segment(bucket)+"/versions", "key", key, "after", after, "limit", number(limit)), nil, &out)
+	err = o.do(ctx, http.MethodGet, Asked("buckets/"+segment(bucket)+"/versions", "key", key, "after", after, "limit", number(limit)), nil, &out)
 	return out, err
 }
 
 // Object tells all that is known of a version; the current one if it is "".
 func (o *Own) Object(ctx context.Context, bucket, key, version string) (out MyHead, err error) {
-	err = o.do(ctx, http.MethodGet, with("buckets/"+segment(bucket)+"/object", "key", key, "version", version), nil, &out)
+	err = o.do(ctx, http.MethodGet, Asked("buckets/"+segment(bucket)+"/object", "key", key, "version", version), nil, &out)
 	return out, err
 }
 
@@ -251,7 +228,7 @@ func (o *Own) Download(ctx context.Context, bucket, key, version, span string) (
 	if span != "" {
 		head.Set("Range", span)
 	}
-	return o.file(ctx, with("buckets/"+segment(bucket)+"/content", "key", key, "version", version), head)
+	return o.file(ctx, Asked("buckets/"+segment(bucket)+"/content", "key", key, "version", version), head)
 }
 
 // Upload is an object that is to be stored.
@@ -277,7 +254,7 @@ func (o *Own) Upload(ctx context.Context, u Upload) (out MyObject, err error) {
 	if u.Size >= 0 {
 		content = io.LimitReader(u.Body, u.Size)
 	}
-	resp, err := o.ask(ctx, http.MethodPut, with("buckets/"+segment(u.Bucket)+"/content", "key", u.Key), head, nil, content, u.Size)
+	resp, err := o.ask(ctx, http.MethodPut, Asked("buckets/"+segment(u.Bucket)+"/content", "key", u.Key), head, nil, content, u.Size)
 	if err != nil {
 		return out, err
 	}
@@ -290,7 +267,7 @@ func (o *Own) Upload(ctx context.Context, u Upload) (out MyObject, err error) {
 
 // Delete deletes an object, or one version of it for ever.
 func (o *Own) Delete(ctx context.Context, bucket, key, version string) (out MyDeleted, err error) {
-	err = o.do(ctx, http.MethodDelete, with("buckets/"+segment(bucket)+"/object", "key", key, "version", version), nil, &out)
+	err = o.do(ctx, http.MethodDelete, Asked("buckets/"+segment(bucket)+"/object", "key", key, "version", version), nil, &out)
 	return out, err
 }
 
@@ -333,14 +310,14 @@ func (o *Own) Journal(ctx context.Context, q MyJournalQuery) (out MyJournal, err
 	if q.Before > 0 {
 		before = strconv.FormatUint(q.Before, 10)
 	}
-	err = o.do(ctx, http.MethodGet, with("journal", "before", before, "limit", number(q.Limit), "from", moment(q.From), "until", moment(q.Until),
+	err = o.do(ctx, http.MethodGet, Asked("journal", "before", before, "limit", number(q.Limit), "from", moment(q.From), "until", moment(q.Until),
 		"right", q.Right, "bucket", q.Bucket, "prefix", q.Prefix), nil, &out)
 	return out, err
 }
 
 // JournalSummary counts uses of keys over the last days.
 func (o *Own) JournalSummary(ctx context.Context, days int) (out MySummary, err error) {
-	err = o.do(ctx, http.MethodGet, with("journal/summary", "days", number(days)), nil, &out)
+	err = o.do(ctx, http.MethodGet, Asked("journal/summary", "days", number(days)), nil, &out)
 	return out, err
 }
 
@@ -352,7 +329,7 @@ func (o *Own) JournalRaw(ctx context.Context) (io.ReadCloser, error) {
 
 // JournalBundle streams the journal with what shows that it is whole.
 func (o *Own) JournalBundle(ctx context.Context, after, fromBatch uint64) (io.ReadCloser, error) {
-	return body(o.file(ctx, with("journal/bundle", "after", strconv.FormatUint(after, 10), "from-batch", strconv.FormatUint(fromBatch, 10)), nil))
+	return body(o.file(ctx, Asked("journal/bundle", "after", strconv.FormatUint(after, 10), "from-batch", strconv.FormatUint(fromBatch, 10)), nil))
 }
 
 func body(resp *http.Response, err error) (io.ReadCloser, error) {
@@ -364,19 +341,19 @@ func body(resp *http.Response, err error) (io.ReadCloser, error) {
 
 // Notices are a page of what the customer was told, oldest first.
 func (o *Own) Notices(ctx context.Context, after string, limit int) (out MyNotices, err error) {
-	err = o.do(ctx, http.MethodGet, with("notices", "after", after, "limit", number(limit)), nil, &out)
+	err = o.do(ctx, http.MethodGet, Asked("notices", "after", after, "limit", number(limit)), nil, &out)
 	return out, err
 }
 
 // Notice is one with its text.
 func (o *Own) Notice(ctx context.Context, id string) (out MyNotice, err error) {
-	err = o.do(ctx, http.MethodGet, with("notices/message", "id", id), nil, &out)
+	err = o.do(ctx, http.MethodGet, Asked("notices/message", "id", id), nil, &out)
 	return out, err
 }
 
 // NoticeFile is a file that came with a notice.
 func (o *Own) NoticeFile(ctx context.Context, id, name string) (io.ReadCloser, error) {
-	return body(o.file(ctx, with("notices/file", "id", id, "name", name), nil))
+	return body(o.file(ctx, Asked("notices/file", "id", id, "name", name), nil))
 }
 
 // Proofs are the files of receipts that came with notices.

@@ -47,6 +47,21 @@ func (c *Client) At(token string) *Desk {
 	return &Desk{http: c.http, base: "http://writ", token: token}
 }
 
+// trusting is a transport that trusts the authorities in a PEM file, or the system's
+// without one.
+func trusting(cas []byte) (*http.Transport, error) {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	if cas == nil {
+		return t, nil
+	}
+	t.TLSClientConfig.RootCAs = x509.NewCertPool()
+	if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM(cas) {
+		return nil, errors.New("the file of authorities holds no certificate in PEM")
+	}
+	return t, nil
+}
+
 // Remote makes a desk at a server's web address. CAs, if not nil, are the
 // authorities to trust, in PEM.
 func Remote(server, token string, cas []byte) (*Desk, error) {
@@ -54,14 +69,9 @@ func Remote(server, token string, cas []byte) (*Desk, error) {
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.Path != "" && u.Path != "/" {
 		return nil, fmt.Errorf("%q is not the address of a server (https://HOST:PORT)", server)
 	}
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-	if cas != nil {
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(cas) {
-			return nil, errors.New("the file of authorities holds no certificate in PEM")
-		}
-		t.TLSClientConfig.RootCAs = pool
+	t, err := trusting(cas)
+	if err != nil {
+		return nil, err
 	}
 	h := &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return &Desk{http: h, base: u.Scheme + "://" + u.Host, token: token}, nil

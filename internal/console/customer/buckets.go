@@ -35,10 +35,10 @@ func (p *pages) buckets(v *page.Visit) error {
 		d.Buckets = append(d.Buckets, bucketView{b, inBucket(string(b.Name), "")})
 	}
 	if list.Next != "" {
-		d.Next = link("/my/buckets", "prefix", prefix, "after", string(list.Next))
+		d.Next = api.Asked("/my/buckets", "prefix", prefix, "after", string(list.Next))
 	}
 	if v.Query("after") != "" {
-		d.First = link("/my/buckets", "prefix", prefix)
+		d.First = api.Asked("/my/buckets", "prefix", prefix)
 	}
 	return v.Render("buckets", d)
 }

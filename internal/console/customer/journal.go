@@ -103,7 +103,7 @@ func (p *pages) journal(v *page.Visit) error {
 	}
 	d.Uses, d.Cut = usesOf(list.Entries), list.Cut
 	same := func(before string) string {
-		return link("/my/journal", "right", v.Query("right"), "bucket", v.Query("bucket"), "prefix", exact(v, "prefix"), "from", v.Query("from"), "until", v.Query("until"), "before", before)
+		return api.Asked("/my/journal", "right", v.Query("right"), "bucket", v.Query("bucket"), "prefix", exact(v, "prefix"), "from", v.Query("from"), "until", v.Query("until"), "before", before)
 	}
 	d.Filtered = same("") != "/my/journal"
 	if list.Next > 0 {

@@ -21,23 +21,9 @@ func lines(s string) string {
 	return strings.Join(all, "\n")
 }
 
-// link is an address with a query of names and values; what is empty is left out.
-func link(path string, pairs ...string) string {
-	q := url.Values{}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			q.Set(pairs[i], pairs[i+1])
-		}
-	}
-	if len(q) == 0 {
-		return path
-	}
-	return path + "?" + q.Encode()
-}
-
 // inBucket is an address of a bucket's pages.
 func inBucket(bucket, page string, pairs ...string) string {
-	return link("/my/buckets/"+url.PathEscape(bucket)+page, pairs...)
+	return api.Asked("/my/buckets/"+url.PathEscape(bucket)+page, pairs...)
 }
 
 // isCode says whether the interface answered with a problem of that code.

@@ -88,7 +88,7 @@ func cut[T any](v *page.Visit, path string, all []T) (some []T, first, next stri
 	}
 	some = all[skip:]
 	if len(some) > perNotices {
-		some, next = some[:perNotices], link(path, "skip", strconv.Itoa(skip+perNotices))
+		some, next = some[:perNotices], api.Asked(path, "skip", strconv.Itoa(skip+perNotices))
 	}
 	if skip > 0 {
 		first = path

@@ -61,7 +61,7 @@ func (r Rooms) authorities(v *page.Visit) error {
 	name, country, kind, status, key := v.Query("name"), strings.ToUpper(v.Query("country")), v.Query("kind"), v.Query("status"), v.Query("key")
 	p.Searched = name+country+kind+status+key != ""
 	var found api.AuthorityPage
-	path := query("authorities", "name", name, "country", country, "kind", kind, "status", status, "key", key, "after", v.Query("after"), "limit", pageSize)
+	path := api.Asked("authorities", "name", name, "country", country, "kind", kind, "status", status, "key", key, "after", v.Query("after"), "limit", pageSize)
 	err := r.Desk.Do(v.Context(), "GET", path, nil, &found)
 	if problem, known := refused(err); known {
 		p.Problem = problem
@@ -96,7 +96,7 @@ func (r Rooms) entry(v *page.Visit) (*authorityPage, error) {
 	if !authorityID(v.Path("authority")) {
 		return nil, &api.Problem{Status: 404, Title: "Not Found", Code: "not-found", Detail: "no authority of the directory has this name"}
 	}
-	if err := r.Desk.Do(v.Context(), "GET", below("authorities", v.Path("authority")), nil, &p.Entry); err != nil {
+	if err := r.Desk.Do(v.Context(), "GET", api.Below("authorities", v.Path("authority")), nil, &p.Entry); err != nil {
 		return nil, err
 	}
 	p.Names = namesText(p.Entry.Names)
@@ -110,20 +110,20 @@ func (r Rooms) full(v *page.Visit) (*authorityPage, error) {
 		return nil, err
 	}
 	id := string(p.Entry.ID)
-	if err := r.Desk.Do(v.Context(), "GET", below("authorities", id, "history"), nil, &p.Versions); err != nil {
+	if err := r.Desk.Do(v.Context(), "GET", api.Below("authorities", id, "history"), nil, &p.Versions); err != nil {
 		return nil, err
 	}
 	if n := len(p.Versions); n > shownVersions {
 		p.Versions, p.Older = p.Versions[:shownVersions], n-shownVersions
 	}
-	err = r.Desk.Do(v.Context(), "GET", query("authorities/alike", "name", p.Entry.Name, "country", p.Entry.Country), nil, &p.Looks)
+	err = r.Desk.Do(v.Context(), "GET", api.Asked("authorities/alike", "name", p.Entry.Name, "country", p.Entry.Country), nil, &p.Looks)
 	if _, known := refused(err); err != nil && !known {
 		return nil, err
 	}
 	p.Looks = slices.DeleteFunc(p.Looks, func(l api.Lookalike) bool { return l.Other == p.Entry.ID })
 	if p.Entry.Parent != "" {
 		var parent api.Authority
-		if err := r.Desk.Do(v.Context(), "GET", below("authorities", string(p.Entry.Parent)), nil, &parent); err == nil {
+		if err := r.Desk.Do(v.Context(), "GET", api.Below("authorities", string(p.Entry.Parent)), nil, &parent); err == nil {
 			p.Parent = &parent
 		}
 	}
@@ -215,7 +215,7 @@ func (r Rooms) changeAuthority(v *page.Visit) error {
 	}
 	entry := in.described()
 	if err = in.err; err == nil {
-		err = r.Desk.Do(v.Context(), "PUT", below("authorities", string(p.Entry.ID)), entry, nil)
+		err = r.Desk.Do(v.Context(), "PUT", api.Below("authorities", string(p.Entry.ID)), entry, nil)
 	}
 	if err != nil {
 		return v.Again("authority-form", p, err)
@@ -243,7 +243,7 @@ func (r Rooms) ask(v *page.Visit, in any, path ...string) error {
 	if !authorityID(v.Path("authority")) {
 		return &api.Problem{Status: 404, Title: "Not Found", Code: "not-found", Detail: "no authority of the directory has this name"}
 	}
-	return r.Desk.Do(v.Context(), "POST", below(append([]string{"authorities", v.Path("authority")}, path...)...), in, nil)
+	return r.Desk.Do(v.Context(), "POST", api.Below(append([]string{"authorities", v.Path("authority")}, path...)...), in, nil)
 }
 
 // mark suspends or resumes.

@@ -245,7 +245,7 @@ func (r Rooms) form(v *page.Visit) (*demandPage, error) {
 // found looks for authorities by name; the one that was chosen stays in the list.
 func (r Rooms) found(v *page.Visit, d *demandPage, name, picked string) error {
 	if authorityID(picked) {
-		if err := r.Desk.Do(v.Context(), "GET", below("authorities", picked), nil, &d.Picked); err != nil {
+		if err := r.Desk.Do(v.Context(), "GET", api.Below("authorities", picked), nil, &d.Picked); err != nil {
 			if _, known := refused(err); !known {
 				return err
 			}
@@ -257,7 +257,7 @@ func (r Rooms) found(v *page.Visit, d *demandPage, name, picked string) error {
 	}
 	d.Searched = true
 	var p api.AuthorityPage
-	if err := r.Desk.Do(v.Context(), "GET", query("authorities", "name", name, "limit", "10"), nil, &p); err != nil {
+	if err := r.Desk.Do(v.Context(), "GET", api.Asked("authorities", "name", name, "limit", "10"), nil, &p); err != nil {
 		return err
 	}
 	d.Found = slices.DeleteFunc(p.Authorities, func(a api.Authority) bool { return a.ID == d.Picked.ID })

@@ -66,7 +66,7 @@ func (sureness) Sure(basis any) string {
 // lawOf shows one instrument.
 func (r Rooms) lawOf(v *page.Visit) error {
 	p := instrumentPage{}
-	if err := r.Desk.Do(v.Context(), "GET", below("law", v.Path("instrument")), nil, &p.I); err != nil {
+	if err := r.Desk.Do(v.Context(), "GET", api.Below("law", v.Path("instrument")), nil, &p.I); err != nil {
 		return err
 	}
 	p.Does = doesOf(&p.I.Instrument)

@@ -25,7 +25,7 @@ type lettersPage struct {
 // kinds are the letters to authorities, with titles in the reader's language.
 func (r Rooms) kinds(v *page.Visit) (out []letter.Described, err error) {
 	var all api.LetterKinds
-	if err := r.Desk.Do(v.Context(), "GET", query("letters", "language", v.Lang), nil, &all); err != nil {
+	if err := r.Desk.Do(v.Context(), "GET", api.Asked("letters", "language", v.Lang), nil, &all); err != nil {
 		return nil, err
 	}
 	for _, k := range all.Kinds {
@@ -104,7 +104,7 @@ func (r Rooms) letters(v *page.Visit) error {
 // answers are those that the instrument knows.
 func (r Rooms) answers(v *page.Visit, id writ.Instrument) ([]string, error) {
 	var i api.InstrumentState
-	err := r.Desk.Do(v.Context(), "GET", below("law", string(id)), nil, &i)
+	err := r.Desk.Do(v.Context(), "GET", api.Below("law", string(id)), nil, &i)
 	if _, known := refused(err); known {
 		return nil, nil // no pack knows it any more
 	}

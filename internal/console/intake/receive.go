@@ -112,7 +112,7 @@ func (r Rooms) demandOf(v *page.Visit, d *demandPage, in *reading) (docket.Deman
 		return m, bad("the authority is no entry of the directory: search for it again")
 	}
 	var a api.Authority
-	if err := r.Desk.Do(v.Context(), "GET", below("authorities", string(m.Issuer.Authority)), nil, &a); err != nil {
+	if err := r.Desk.Do(v.Context(), "GET", api.Below("authorities", string(m.Issuer.Authority)), nil, &a); err != nil {
 		return m, err
 	}
 	// What the order says of itself goes before what the directory says.
@@ -243,14 +243,14 @@ func (r Rooms) received(v *page.Visit) error {
 	issuer := c.Demand.Issuer
 	if issuer.Authority != "" {
 		var a api.Authority
-		if err := r.Desk.Do(v.Context(), "GET", below("authorities", string(issuer.Authority)), nil, &a); err == nil {
+		if err := r.Desk.Do(v.Context(), "GET", api.Below("authorities", string(issuer.Authority)), nil, &a); err == nil {
 			p.Entry, p.Otherwise = &a, a.Name != issuer.Name || a.Country != issuer.Country || string(a.Kind) != issuer.Kind
 		} else if _, known := refused(err); !known {
 			return err
 		}
 	}
 	// A name that the directory could not have at all looks like none of its own.
-	err = r.Desk.Do(v.Context(), "GET", query("authorities/alike", "name", issuer.Name, "country", issuer.Country), nil, &p.Looks)
+	err = r.Desk.Do(v.Context(), "GET", api.Asked("authorities/alike", "name", issuer.Name, "country", issuer.Country), nil, &p.Looks)
 	if _, known := refused(err); err != nil && !known {
 		return err
 	}

@@ -62,11 +62,11 @@ func (h *room) invite(v *page.Visit) error {
 }
 
 func (h *room) removePasskey(v *page.Visit) error {
-	return h.did(v, "operator-passkey-removed", h.Desk.Do(v.Context(), http.MethodDelete, "passkeys/"+below(v.Path("passkey")), nil, nil))
+	return h.did(v, "operator-passkey-removed", h.Desk.Do(v.Context(), http.MethodDelete, "passkeys/"+api.Below(v.Path("passkey")), nil, nil))
 }
 
 func (h *room) revokeSession(v *page.Visit) error {
-	return h.did(v, "operator-session-ended", h.Desk.Do(v.Context(), http.MethodDelete, "sessions/"+below(v.Path("session")), nil, nil))
+	return h.did(v, "operator-session-ended", h.Desk.Do(v.Context(), http.MethodDelete, "sessions/"+api.Below(v.Path("session")), nil, nil))
 }
 
 func (h *room) revokeSessions(v *page.Visit) error {
@@ -84,7 +84,7 @@ func (h *room) decidePasskey(what string) func(*page.Visit) error {
 			in = map[string]string{"fingerprint": fingerprint}
 		}
 		if err == nil {
-			err = h.Desk.Do(v.Context(), http.MethodPost, "passkeys/"+below(v.Path("passkey"), what), in, nil)
+			err = h.Desk.Do(v.Context(), http.MethodPost, "passkeys/"+api.Below(v.Path("passkey"), what), in, nil)
 		}
 		if err == nil {
 			return v.See("/operator/people", "operator-passkey-"+what)

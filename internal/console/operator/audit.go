@@ -34,7 +34,7 @@ func (f trail) Any() bool {
 
 // Export is the address of all of it as a file.
 func (f trail) Export(form string) string {
-	return "/operator/audit/" + asked("export", "form", form, "who", f.Who, "act", f.Act, "object", f.Object, "outcome", f.Outcome, "from", f.From, "until", f.Until)
+	return "/operator/audit/" + api.Asked("export", "form", form, "who", f.Who, "act", f.Act, "object", f.Object, "outcome", f.Outcome, "from", f.From, "until", f.Until)
 }
 
 // path asks for a page of it.
@@ -43,7 +43,7 @@ func (f trail) path(before uint64, limit int) string {
 	if before > 0 {
 		text = strconv.FormatUint(before, 10)
 	}
-	return asked("audit", "who", f.Who, "act", f.Act, "object", f.Object, "outcome", f.Outcome, "from", stamp(f.from), "until", stamp(f.until), "before", text, "limit", strconv.Itoa(limit))
+	return api.Asked("audit", "who", f.Who, "act", f.Act, "object", f.Object, "outcome", f.Outcome, "from", stamp(f.from), "until", stamp(f.until), "before", text, "limit", strconv.Itoa(limit))
 }
 
 func stamp(t time.Time) string {
@@ -137,5 +137,5 @@ func (f trail) At(pairs ...string) string {
 			all = append(all, pairs[i], pairs[i+1])
 		}
 	}
-	return asked("/operator/audit", all...)
+	return api.Asked("/operator/audit", all...)
 }

@@ -29,17 +29,17 @@ func (h *room) customers(v *page.Visit) error {
 	d := customersPage{Find: v.Query("find")}
 	if d.Find != "" {
 		var c api.KeptCustomer
-		err := h.get(v, "customers/"+below(d.Find), &c)
+		err := h.get(v, "customers/"+api.Below(d.Find), &c)
 		var p *api.Problem
 		switch {
 		case err == nil:
-			return v.See("/operator/customers/"+below(string(c.ID)), "")
+			return v.See("/operator/customers/"+api.Below(string(c.ID)), "")
 		case !errors.As(err, &p) || p.Status != http.StatusNotFound:
 			return err
 		}
 	}
 	after := v.Query("after")
-	if err := h.get(v, asked("customers", "after", after, "limit", strconv.Itoa(perPage)), &d.CustomerPage); err != nil {
+	if err := h.get(v, api.Asked("customers", "after", after, "limit", strconv.Itoa(perPage)), &d.CustomerPage); err != nil {
 		return err
 	}
 	if after != "" {
@@ -94,14 +94,14 @@ func (h *room) customer(v *page.Visit) error {
 func (h *room) customerNow(v *page.Visit) (*customerPage, error) {
 	var d customerPage
 	name := v.Path("customer")
-	if err := h.get(v, "customers/"+below(name), &d.KeptCustomer); err != nil {
+	if err := h.get(v, "customers/"+api.Below(name), &d.KeptCustomer); err != nil {
 		return nil, err
 	}
 	after := v.Query("after")
-	if err := h.get(v, asked("customers/"+below(name, "buckets"), "after", after, "limit", strconv.Itoa(perPage)), &d.List); err != nil {
+	if err := h.get(v, api.Asked("customers/"+api.Below(name, "buckets"), "after", after, "limit", strconv.Itoa(perPage)), &d.List); err != nil {
 		return nil, err
 	}
-	d.At = "/operator/customers/" + below(string(d.ID))
+	d.At = "/operator/customers/" + api.Below(string(d.ID))
 	if after != "" {
 		d.First = d.At
 	}
@@ -115,9 +115,9 @@ func (h *room) customerNow(v *page.Visit) (*customerPage, error) {
 // rotate begins the rotation of a customer's keys.
 func (h *room) rotate(v *page.Visit) error {
 	name := v.Path("customer")
-	err := h.Desk.Do(v.Context(), http.MethodPost, "customers/"+below(name, "rotate"), nil, nil)
+	err := h.Desk.Do(v.Context(), http.MethodPost, "customers/"+api.Below(name, "rotate"), nil, nil)
 	if err == nil {
-		return v.See("/operator/customers/"+below(name), "operator-rotating")
+		return v.See("/operator/customers/"+api.Below(name), "operator-rotating")
 	}
 	d, failed := h.customerNow(v)
 	if failed != nil {
@@ -141,7 +141,7 @@ func (h *room) notices(v *page.Visit) error {
 		return err
 	}
 	after := v.Query("after")
-	if err := h.get(v, asked("inboxes", "after", after, "limit", strconv.Itoa(perPage)), &d.InboxStatePage); err != nil {
+	if err := h.get(v, api.Asked("inboxes", "after", after, "limit", strconv.Itoa(perPage)), &d.InboxStatePage); err != nil {
 		return err
 	}
 	if d.Channels = s.Channels; after != "" {
@@ -180,18 +180,18 @@ func (h *room) contacts(v *page.Visit) error {
 func (h *room) contactsNow(v *page.Visit) (*contactsPage, []api.CustomerContact, error) {
 	var c api.KeptCustomer
 	name := v.Path("customer")
-	if err := h.get(v, "customers/"+below(name), &c); err != nil {
+	if err := h.get(v, "customers/"+api.Below(name), &c); err != nil {
 		return nil, nil, err
 	}
 	var list []api.CustomerContact
-	if err := h.get(v, "customers/"+below(string(c.ID), "contacts"), &list); err != nil {
+	if err := h.get(v, "customers/"+api.Below(string(c.ID), "contacts"), &list); err != nil {
 		return nil, nil, err
 	}
 	return contactsOf(c, list), list, nil
 }
 
 func contactsOf(c api.KeptCustomer, list []api.CustomerContact) *contactsPage {
-	d := &contactsPage{Name: printable.Text(c.Name), ID: c.ID, At: "/operator/customers/" + below(string(c.ID))}
+	d := &contactsPage{Name: printable.Text(c.Name), ID: c.ID, At: "/operator/customers/" + api.Below(string(c.ID))}
 	for _, one := range list {
 		shown := contact{one, one.Address}
 		page.Visible(&shown.CustomerContact)
@@ -264,5 +264,5 @@ func (h *room) removeContact(v *page.Visit) error {
 
 func (h *room) setContacts(v *page.Visit, id writ.CustomerID, list []api.CustomerContact) (out []api.CustomerContact, err error) {
 	in := map[string]any{"contacts": list}
-	return out, h.Desk.Do(v.Context(), http.MethodPut, "customers/"+strings.Join([]string{below(string(id)), "contacts"}, "/"), in, &out)
+	return out, h.Desk.Do(v.Context(), http.MethodPut, "customers/"+strings.Join([]string{api.Below(string(id)), "contacts"}, "/"), in, &out)
 }

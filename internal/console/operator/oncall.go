@@ -78,12 +78,12 @@ func (h *room) onCallNow(v *page.Visit) (*onCallPage, error) {
 func (h *room) change(v *page.Visit, do func(*api.Rota) error) error {
 	role := v.Path("role")
 	var r api.Rota
-	err := h.get(v, "on-call/"+below(role), &r)
+	err := h.get(v, "on-call/"+api.Below(role), &r)
 	if err == nil {
 		err = do(&r)
 	}
 	if err == nil {
-		err = h.Desk.Do(v.Context(), http.MethodPut, "on-call/"+below(role), map[string]any{"standing": r.Standing, "shifts": r.Shifts}, nil)
+		err = h.Desk.Do(v.Context(), http.MethodPut, "on-call/"+api.Below(role), map[string]any{"standing": r.Standing, "shifts": r.Shifts}, nil)
 	}
 	if err == nil {
 		return v.See("/operator/on-call", "operator-rota")

@@ -25,7 +25,7 @@ type holding struct {
 }
 
 func (h *room) holding(v *page.Visit, a api.Assignment, now time.Time) holding {
-	out := holding{Assignment: a, Mine: a.Proposed == string(v.Visitor.Person), At: "/operator/people/" + below(string(a.Person))}
+	out := holding{Assignment: a, Mine: a.Proposed == string(v.Visitor.Person), At: "/operator/people/" + api.Below(string(a.Person))}
 	switch {
 	case a.Refused:
 		out.State = "declined"
@@ -92,7 +92,7 @@ func (h *room) peopleNow(v *page.Visit) (*peoplePage, error) {
 	d, now := &peoplePage{Roles: roles, Companies: companies}, v.Now()
 	held := map[writ.Role]bool{}
 	for _, p := range all {
-		one := somebody{Person: p, At: "/operator/people/" + below(string(p.ID))}
+		one := somebody{Person: p, At: "/operator/people/" + api.Below(string(p.ID))}
 		for _, a := range p.Assignments {
 			switch x := h.holding(v, a, now); x.State {
 			case "held":
@@ -136,10 +136,10 @@ func (h *room) addPerson(v *page.Visit) error {
 		err = h.unknown(v, id)
 	}
 	if err == nil {
-		err = h.Desk.Do(v.Context(), http.MethodPut, "persons/"+below(id), in, nil)
+		err = h.Desk.Do(v.Context(), http.MethodPut, "persons/"+api.Below(id), in, nil)
 	}
 	if err == nil {
-		return v.See("/operator/people/"+below(id), "operator-person-added")
+		return v.See("/operator/people/"+api.Below(id), "operator-person-added")
 	}
 	d, failed := h.peopleNow(v)
 	if failed != nil {
@@ -226,7 +226,7 @@ func (h *room) personNow(v *page.Visit, id string) (*personPage, error) {
 		return nil, &api.Problem{Status: http.StatusNotFound, Title: "Not Found", Code: "not-found", Detail: "there is no such person"}
 	}
 	now := v.Now()
-	d := &personPage{At: "/operator/people/" + below(id), Raw: all[i], Roles: roles, Companies: companies, Now: now}
+	d := &personPage{At: "/operator/people/" + api.Below(id), Raw: all[i], Roles: roles, Companies: companies, Now: now}
 	d.Raw.Languages, d.Languages = nil, strings.Join(all[i].Languages, ", ")
 	var mails, hooks []string
 	for _, c := range all[i].Contacts {
@@ -243,7 +243,7 @@ func (h *room) personNow(v *page.Visit, id string) (*personPage, error) {
 		}
 	}
 	var tokens []api.Token
-	if err := h.get(v, "persons/"+below(id)+"/tokens", &tokens); err != nil {
+	if err := h.get(v, "persons/"+api.Below(id)+"/tokens", &tokens); err != nil {
 		return nil, err
 	}
 	if d.Access, err = h.access(v, id); err != nil {
@@ -292,7 +292,7 @@ func (h *room) did(v *page.Visit, what string, err error) error {
 	if err != nil {
 		return h.again(v, err)
 	}
-	return v.See("/operator/people/"+below(v.Path("person")), what)
+	return v.See("/operator/people/"+api.Below(v.Path("person")), what)
 }
 
 func (h *room) changePerson(v *page.Visit) error {
@@ -301,7 +301,7 @@ func (h *room) changePerson(v *page.Visit) error {
 		_, err = h.personNow(v, v.Path("person")) // who is there; the interface would add another
 	}
 	if err == nil {
-		err = h.Desk.Do(v.Context(), http.MethodPut, "persons/"+below(v.Path("person")), in, nil)
+		err = h.Desk.Do(v.Context(), http.MethodPut, "persons/"+api.Below(v.Path("person")), in, nil)
 	}
 	return h.did(v, "operator-person-changed", err)
 }
@@ -312,7 +312,7 @@ func (h *room) leave(v *page.Visit) error {
 		err = unfit("to confirm it, write the person's short name", "")
 	}
 	if err == nil {
-		err = h.Desk.Do(v.Context(), http.MethodPost, "persons/"+below(v.Path("person"), "leave"), nil, nil)
+		err = h.Desk.Do(v.Context(), http.MethodPost, "persons/"+api.Below(v.Path("person"), "leave"), nil, nil)
 	}
 	return h.did(v, "operator-person-left", err)
 }
@@ -328,7 +328,7 @@ func (h *room) propose(v *page.Visit) error {
 		in.Until, err = h.moment(form.Get("until"))
 	}
 	if err == nil {
-		err = h.Desk.Do(v.Context(), http.MethodPost, "persons/"+below(v.Path("person"), "roles"), in, nil)
+		err = h.Desk.Do(v.Context(), http.MethodPost, "persons/"+api.Below(v.Path("person"), "roles"), in, nil)
 	}
 	return h.did(v, "operator-role-proposed", err)
 }
@@ -336,7 +336,7 @@ func (h *room) propose(v *page.Visit) error {
 // decide confirms, declines or ends a role.
 func (h *room) decide(what string) func(*page.Visit) error {
 	return func(v *page.Visit) error {
-		err := h.Desk.Do(v.Context(), http.MethodPost, "persons/"+below(v.Path("person"), "roles", v.Path("assignment"), what), nil, nil)
+		err := h.Desk.Do(v.Context(), http.MethodPost, "persons/"+api.Below(v.Path("person"), "roles", v.Path("assignment"), what), nil, nil)
 		return h.did(v, "operator-role-"+what, err)
 	}
 }
@@ -369,9 +369,9 @@ func (h *room) register(v *page.Visit) error {
 }
 
 func (h *room) confirmToken(v *page.Visit) error {
-	return h.did(v, "operator-token-confirmed", h.Desk.Do(v.Context(), http.MethodPost, "tokens/"+below(v.Path("token"), "confirm"), nil, nil))
+	return h.did(v, "operator-token-confirmed", h.Desk.Do(v.Context(), http.MethodPost, "tokens/"+api.Below(v.Path("token"), "confirm"), nil, nil))
 }
 
 func (h *room) revokeToken(v *page.Visit) error {
-	return h.did(v, "operator-token-revoked", h.Desk.Do(v.Context(), http.MethodDelete, "tokens/"+below(v.Path("token")), nil, nil))
+	return h.did(v, "operator-token-revoked", h.Desk.Do(v.Context(), http.MethodDelete, "tokens/"+api.Below(v.Path("token")), nil, nil))
 }

@@ -23,7 +23,6 @@ package operator
 import (
 	"embed"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -119,33 +118,6 @@ func Room(r Rooms) page.Room {
 // get asks the interface, as who has signed in; path is below /api/v1/.
 func (h *room) get(v *page.Visit, path string, out any) error {
 	return h.Desk.Do(v.Context(), http.MethodGet, path, nil, out)
-}
-
-// asked is a path with a query: pairs of names and values, of which those without
-// a value are left out.
-func asked(path string, pairs ...string) string {
-	q := url.Values{}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			q.Set(pairs[i], pairs[i+1])
-		}
-	}
-	if len(q) == 0 {
-		return path
-	}
-	return path + "?" + q.Encode()
-}
-
-// below joins names to one path, each as one segment. One of nothing but dots
-// would mean another path.
-func below(names ...string) string {
-	out := make([]string, len(names))
-	for i, name := range names {
-		if out[i] = url.PathEscape(name); strings.Trim(name, ".") == "" {
-			out[i] = strings.ReplaceAll(name, ".", "%2E")
-		}
-	}
-	return strings.Join(out, "/")
 }
 
 // unfit is a problem with what a form says.

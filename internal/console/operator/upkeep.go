@@ -72,7 +72,7 @@ func growth(w *page.Words, days []api.StoreDay) (bytes, objects *page.Chart) {
 
 // begin begins a check or a reclaim.
 func (h *room) begin(v *page.Visit) error {
-	err := h.Desk.Do(v.Context(), http.MethodPost, "upkeep/"+below(v.Path("job")), nil, nil)
+	err := h.Desk.Do(v.Context(), http.MethodPost, "upkeep/"+api.Below(v.Path("job")), nil, nil)
 	if err == nil {
 		return v.See("/operator/upkeep", "operator-begun")
 	}
